@@ -1,0 +1,162 @@
+"""The server's front door: which host, whose token, which workspace, which route.
+
+Every request that comes through the redirect passes here once, in this order: host family, faults, route, token,
+workspace. What no route knows is answered 501 and logged, never guessed at.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib
+import json
+import logging
+import uuid
+from contextlib import suppress
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from .errors import AzureError, not_implemented, unauthorized
+from .routing import Host
+from .services import Services
+from .tokens import ARM_AUDIENCES, ML_AUDIENCES, TokenError
+
+log = logging.getLogger("azureml_local.requests")
+
+# In the order of their dependence; each has install(services).
+PARTS = (
+    "operations",
+    "oidc",
+    "identity",
+    "arm",
+    "local_api",
+    "blobs",
+)
+
+_FAMILIES = (
+    ("management.azure.com", Host.ARM),
+    ("login.microsoftonline.com", Host.LOGIN),
+    ("login.microsoft.com", Host.LOGIN),
+    ("login.windows.net", Host.LOGIN),
+    ("aka.ms", Host.EXTENSIONS),
+    ("azcliextensionsync.blob.core.windows.net", Host.EXTENSIONS),
+    ("azcliprod.blob.core.windows.net", Host.EXTENSIONS),
+    ("*.blob.core.windows.net", Host.BLOB),
+    ("*.api.azureml.ms", Host.API),
+    ("*.inference.ml.azure.com", Host.INFERENCE),
+    ("token.actions.githubusercontent.com", Host.GITHUB_OIDC),
+    ("127.0.0.1", Host.LOCAL),
+    ("localhost", Host.LOCAL),
+)
+
+# Which tokens a host takes. Hosts that are not here check their callers themselves (SAS, endpoint keys) or need not.
+_AUDIENCES = {Host.ARM: ARM_AUDIENCES, Host.API: ARM_AUDIENCES | ML_AUDIENCES}
+
+
+def host_family(netloc: str) -> Host | None:
+    """The family a Host header belongs to."""
+    host = netloc.rpartition(":")[0] if netloc.rpartition(":")[2].isdigit() else netloc
+    for pattern, family in _FAMILIES:
+        if fnmatch.fnmatchcase(host.lower(), pattern):
+            return family
+    return None
+
+
+def install_parts(services: Services) -> None:
+    """Give every part its routes. A part whose module is not there is an error in the code and fails loudly."""
+    for name in PARTS:
+        importlib.import_module(f"azureml_local.{name}").install(services)
+
+
+class Application:
+    """The ASGI application."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive, send)
+        try:
+            response = await self._answer(request)
+        except AzureError as error:
+            response = error.response()
+        except ClientDisconnect:
+            return
+        except json.JSONDecodeError as error:
+            message = f"The request body is not JSON: {error}."
+            response = AzureError(400, "InvalidRequestContent", message).response()
+        except Exception as error:
+            log.exception("%s %s", request.method, request.url)
+            message = f"The local workspace failed: {type(error).__name__}: {error}. See `azureml-local logs`."
+            response = AzureError(500, "InternalServerError", message).response()
+        response.headers.setdefault("x-ms-request-id", str(uuid.uuid4()))
+        response.headers.setdefault("x-ms-correlation-request-id", str(uuid.uuid4()))
+        log.debug("%s %s -> %s", request.method, request.url, response.status_code)
+        with suppress(ClientDisconnect):
+            await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        services = self.services
+        family = host_family(request.headers.get("host", ""))
+        if family is None:
+            return JSONResponse({"error": {"code": "UnknownHost", "message": "This host is not served here."}}, 421)
+        if services.faults is not None:
+            fault = await services.faults.response_for(request, family)
+            if fault is not None:
+                return fault
+        found = services.routes.find(family, request.method, request.url.path)
+        if found is None:
+            return self._unknown(request, family)
+        route, parameters = found
+        request.scope["path_params"] = parameters
+        request.state.principal = None
+        if route.authenticated and family in _AUDIENCES:
+            request.state.principal = self._principal(request, family)
+        if {"subscription", "group", "workspace"} <= parameters.keys():
+            self._find_workspace(request, parameters)
+        response: Response = await route.handler(request)
+        return response
+
+    def _principal(self, request: Request, family: Host) -> object:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise unauthorized()
+        try:
+            return self.services.tokens.verify(token.strip(), audiences=_AUDIENCES[family])
+        except TokenError as error:
+            code = "ExpiredAuthenticationToken" if "expired" in str(error) else "InvalidAuthenticationToken"
+            raise AzureError(401, code, str(error)) from error
+
+    def _find_workspace(self, request: Request, parameters: dict[str, str]) -> None:
+        services = self.services
+        subscription, group, name = (parameters[key] for key in ("subscription", "group", "workspace"))
+        if subscription.lower() != services.settings.subscription_id.lower():
+            raise AzureError(404, "SubscriptionNotFound", f"The subscription '{subscription}' could not be found.")
+        if services.store.get(f"/subscriptions/{subscription}/resourceGroups/{group}") is None:
+            raise AzureError(404, "ResourceGroupNotFound", f"Resource group '{group}' could not be found.")
+        workspace = services.workspace(subscription, group, name)
+        request.state.workspace = workspace
+        creating = request.method == "PUT" and request.url.path.rstrip("/").lower().endswith(
+            f"/workspaces/{name}".lower()
+        )
+        if workspace is None and not creating:
+            raise AzureError(
+                404,
+                "ResourceNotFound",
+                f"The Resource 'Microsoft.MachineLearningServices/workspaces/{name}' under resource group '{group}' "
+                "was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix",
+            )
+
+    def _unknown(self, request: Request, family: Host) -> Response:
+        methods = self.services.routes.methods(family, request.url.path)
+        log.warning("no route: %s %s", request.method, request.url)
+        if methods:
+            error = not_implemented(f"{request.method} of {request.url.path} (it does {', '.join(sorted(methods))})")
+            error.status = 405
+            return error.response()
+        if family in (Host.BLOB, Host.EXTENSIONS):
+            return Response(status_code=404)
+        return not_implemented(f"{request.method} {request.headers.get('host', '')}{request.url.path}").response()
