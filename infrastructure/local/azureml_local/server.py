@@ -1,0 +1,119 @@
+"""The server process: `python -m azureml_local.server STATE`. Started in the background by `azureml-local up`."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TextIO
+
+import uvicorn
+
+from . import certificates, settings
+from .app import Application, install_parts
+from .paths import StatePaths
+from .proxy import Proxy
+from .services import Services
+from .store import ResourceStore
+from .tokens import Tokens
+
+UPSTREAM_PROXY = "AZUREML_LOCAL_UPSTREAM_PROXY"
+UPSTREAM_NO_PROXY = "AZUREML_LOCAL_UPSTREAM_NO_PROXY"
+
+
+def lock_state(paths: StatePaths) -> TextIO:
+    """Hold the state folder for this process. Exits with a message when another server has it."""
+    handle = (paths.root / "server.lock").open("w")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise SystemExit(f"azureml-local: another server holds {paths.root}") from None
+    return handle
+
+
+def build(paths: StatePaths, config: settings.Settings) -> Services:
+    """The services with every part installed, nothing started yet."""
+    services = Services(
+        paths=paths,
+        settings=config,
+        store=ResourceStore(paths.database),
+        tokens=Tokens.load(paths, config),
+    )
+    install_parts(services)
+    return services
+
+
+async def serve(paths: StatePaths, config: settings.Settings) -> None:
+    """Answer until SIGTERM or SIGINT."""
+    services = build(paths, config)
+    server_config = uvicorn.Config(
+        Application(services),
+        host="127.0.0.1",
+        port=config.server_port,
+        log_config=None,
+        access_log=False,
+        http="httptools",
+        lifespan="off",
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=2,
+    )
+    server_config.load()
+    server_config.ssl = certificates.prepare(paths, config)
+    server = uvicorn.Server(server_config)
+    proxy = Proxy(
+        config,
+        config.server_port,
+        upstream=os.environ.get(UPSTREAM_PROXY),
+        no_proxy=os.environ.get(UPSTREAM_NO_PROXY, ""),
+    )
+    await proxy.start(config.proxy_port)
+    serving = asyncio.create_task(server._serve())
+    for hook in services.on_start:
+        await hook()
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    record = {"pid": os.getpid(), "nonce": os.environ.get("AZUREML_LOCAL_NONCE", ""), "started": time.time()}
+    settings.write_private(paths.process, json.dumps(record).encode())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for hook in reversed(services.on_stop):
+        try:
+            await asyncio.wait_for(hook(), 15)
+        except Exception:
+            services.log.exception("stopping a part failed")
+    server.should_exit = True
+    await proxy.stop()
+    await asyncio.wait({serving}, timeout=5)
+    await services.stop_tasks()
+    services.store.close()
+    paths.process.unlink(missing_ok=True)
+
+
+def main(argv: list[str]) -> int:
+    """argv: the state folder. Logs go to stderr, which `up` has led into the log file."""
+    logging.basicConfig(
+        level=os.environ.get("AZUREML_LOCAL_LOG_LEVEL", "INFO"),
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+    )
+    logging.getLogger("uvicorn.error").setLevel("WARNING")
+    paths = StatePaths.from_environment(Path(argv[0]))
+    paths.create()
+    lock = lock_state(paths)
+    try:
+        asyncio.run(serve(paths, settings.load(paths)))
+    finally:
+        lock.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

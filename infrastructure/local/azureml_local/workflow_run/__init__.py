@@ -1,0 +1,1 @@
+"""`azureml-local run`: a workflow under act with everything it needs set up."""
