@@ -1,0 +1,230 @@
+"""Launches of the Azure CLI: signing in, the `ml` extension, and the one or two `az ml` calls an action makes.
+
+Secrets reach `az` through files (its `@file` arguments) that only this user can read and that are gone when the call
+returns; nothing secret is ever on a command line. With credentials of its own an action keeps az's whole
+configuration in a temporary folder, so that nothing outlives the step and no other session is touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from credentials import ServicePrincipal
+from errors import ActionError, ExitCode, failure
+
+ML_EXTENSION = "2.42.0"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a child process ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+class Launch(Protocol):
+    """Runs a program to its end; `env` is its whole environment."""
+
+    def __call__(self, argv: Sequence[str], env: Mapping[str, str]) -> Finished: ...
+
+
+def launch(argv: Sequence[str], env: Mapping[str, str]) -> Finished:
+    """Run a child in a process group of its own and kill all of it when this process is interrupted meanwhile."""
+    try:
+        child = subprocess.Popen(
+            argv,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise failure(f"{argv[0]} could not be started.", str(error)) from error
+    try:
+        stdout, stderr = child.communicate()
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        raise
+    return Finished(child.returncode, stdout, stderr)
+
+
+def extension_folder(env: Mapping[str, str]) -> Path:
+    """Where `az` keeps its extensions for this user."""
+    if env.get("AZURE_EXTENSION_DIR"):
+        return Path(env["AZURE_EXTENSION_DIR"])
+    configuration = env.get("AZURE_CONFIG_DIR") or str(Path(env.get("HOME", "~")).expanduser() / ".azure")
+    return Path(configuration) / "cliextensions"
+
+
+def installed_extension(folder: Path, name: str = "ml") -> str:
+    """Version of an installed extension, read from its metadata on disk; "" when it is missing.
+
+    Asking `az extension list` costs a second and tells the same.
+    """
+    for metadata in sorted((folder / name).glob(f"*{name}-*.dist-info/METADATA")) + sorted(
+        (folder / name).glob(f"*{name}-*.egg-info/PKG-INFO")
+    ):
+        for line in metadata.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("Version:"):
+                return line.partition(":")[2].strip()
+    return ""
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One installation at a time: jobs of one run may share the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".ml-install.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+class Az:
+    """The `az` of this step. Use it as a context manager: leaving it removes its private configuration."""
+
+    def __init__(
+        self, env: Mapping[str, str], *, run: Launch = launch, say: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._env = {**env, "AZURE_CORE_COLLECT_TELEMETRY": "no", "AZURE_CORE_NO_COLOR": "yes"}
+        self._run = run
+        self._say = say
+        self._private: Path | None = None
+        self.ml_calls = 0
+
+    def __enter__(self) -> Az:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._private is not None:
+            shutil.rmtree(self._private, ignore_errors=True)
+
+    def _az(self, *arguments: str) -> Finished:
+        return self._run(["az", *arguments], self._env)
+
+    def private(self) -> Path:
+        """Move az's configuration into a temporary folder; the extensions stay where they are."""
+        if self._private is None:
+            folder = tempfile.mkdtemp(prefix="azure-", dir=self._env.get("RUNNER_TEMP") or None)  # mode 0700
+            self._private = Path(folder)
+            self._env["AZURE_EXTENSION_DIR"] = str(extension_folder(self._env))
+            self._env["AZURE_CONFIG_DIR"] = folder
+        return self._private
+
+    @contextlib.contextmanager
+    def _secret_file(self, secret: str) -> Iterator[str]:
+        path = self.private() / "proof"
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            with os.fdopen(handle, "w") as file:
+                file.write(secret)
+            yield f"@{path}"
+        finally:
+            path.unlink(missing_ok=True)
+
+    def login(self, principal: ServicePrincipal) -> None:
+        """Sign `az` in as `principal`, in the private configuration."""
+        self.private()
+        option, secret = principal.proof()
+        who = principal.principal
+        with self._secret_file(secret) as value:
+            done = self._az(
+                "login", "--service-principal", "--username", who.client_id, "--tenant", who.tenant_id,
+                option, value, "--allow-no-subscriptions", "--output", "none",
+            )  # fmt: skip
+        if done.code:
+            raise failure("az login failed.", essence(done.stderr), ExitCode.SIGN_IN)
+
+    def session_token(self) -> dict[str, Any]:
+        """`az account get-access-token` of the session that is already there: accessToken, expires_on, subscription …"""
+        done = self._az("account", "get-access-token", "--resource", "https://management.azure.com", "--output", "json")
+        if done.code:
+            raise failure("There is no usable az session.", essence(done.stderr), ExitCode.SIGN_IN)
+        document: dict[str, Any] = json.loads(done.stdout)
+        return document
+
+    def session_account(self) -> dict[str, Any]:
+        """`az account show`: id (the subscription), tenantId, user {name, type}."""
+        done = self._az("account", "show", "--output", "json")
+        if done.code:
+            raise failure("There is no usable az session.", essence(done.stderr), ExitCode.SIGN_IN)
+        document: dict[str, Any] = json.loads(done.stdout)
+        return document
+
+    def ensure_ml(self, version: str = ML_EXTENSION) -> str:
+        """Install the `ml` extension where it is missing; the version that is there afterwards."""
+        folder = extension_folder(self._env)
+        found = installed_extension(folder)
+        if not found:
+            with locked(folder):
+                found = installed_extension(folder)  # another job may have been faster
+                if not found:
+                    self._say(f"Installing the az extension ml {version} into {folder}")
+                    done = self._az(
+                        "extension", "add", "--name", "ml", "--version", version, "--yes", "--output", "none"
+                    )
+                    if done.code:
+                        raise failure("The az extension ml could not be installed.", essence(done.stderr))
+                    found = installed_extension(folder) or version
+        if found != version:
+            self._say(f"The az extension ml {found} is installed and used; {version} was asked for.")
+        return found
+
+    def ml(self, arguments: Sequence[str]) -> Finished:
+        """One `az ml` launch (5 s and 230 MB): at most two in an action."""
+        if self.ml_calls >= 2:
+            raise ActionError("An action makes at most two `az ml` calls.", exit_code=ExitCode.AZURE)
+        self.ml_calls += 1
+        return self._az("ml", *arguments, "--only-show-errors", "--output", "json")
+
+
+def json_of(stdout: str) -> dict[str, Any]:
+    """The JSON object at the end of `stdout`; some commands print progress before it. `{}` when there is none."""
+    start = stdout.find("{")
+    if start < 0:
+        return {}
+    try:
+        document = json.loads(stdout[start:])
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def essence(stderr: str, lines: int = 30) -> str:
+    """What az says in its error, without colours, warnings about experimental commands, and tracebacks' frames."""
+    kept = []
+    for line in _uncoloured(stderr).splitlines():
+        text = line.rstrip()
+        noise = ("WARNING:", "Class ", "  File ", "Traceback (most recent", "To view ", "https://aka.ms/cli_ref")
+        if text and not text.startswith(noise) and "experimental class" not in text:
+            kept.append(text.removeprefix("ERROR: "))
+    return "\n".join(kept[-lines:]) or "az gave no reason"
+
+
+def _uncoloured(text: str) -> str:
+    out, inside = [], False
+    for char in text:
+        if char == "\x1b":
+            inside = True
+        elif not inside:
+            out.append(char)
+        elif char.isalpha():
+            inside = False
+    return "".join(out)
