@@ -1,0 +1,47 @@
+# Every target sets up what it needs by itself; `make` alone says what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+MODEL ?= taxi
+# What is downloaded stays inside the repository, unless the caller shares a cache.
+export UV_CACHE_DIR ?= $(CURDIR)/.azureml-local/cache/uv
+export UV_SYSTEM_CERTS ?= 1
+export UV_NATIVE_TLS ?= 1
+READY := $(VENV)/.ready
+
+.PHONY: help
+help: ## what each target does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(READY): infrastructure/locks/dev.txt infrastructure/locks/uv.txt pyproject.toml scripts/bootstrap.sh
+	@scripts/bootstrap.sh $(VENV)
+
+.PHONY: setup
+setup: $(READY) ## the development environment, from the lock files
+
+.PHONY: demo
+demo: $(READY) ## train, register and deploy MODEL (taxi) on the local workspace, through the real workflows
+	@$(BIN)/azureml-local demo $(MODEL)
+
+.PHONY: test
+test: $(READY) ## all tests: unit, wire (real az and SDK), workflow (real act)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+.PHONY: test-unit
+test-unit: $(READY) ## the tests that take milliseconds
+	@$(BIN)/python -m pytest tests/unit
+
+.PHONY: lint
+lint: $(READY) ## workflows and actions, shell, Python style and types
+	@$(BIN)/python tests/lint.py
+
+.PHONY: bench
+bench: $(READY) ## ratios measured side by side in one run
+	@$(BIN)/python tests/bench.py
+
+.PHONY: clean
+clean: ## stop the local workspace; remove its state, caches and the development environment
+	@if [ -x $(BIN)/azureml-local ]; then $(BIN)/azureml-local down; fi
+	@rm -rf $(VENV) .azureml-local .pytest_cache .mypy_cache .ruff_cache build
