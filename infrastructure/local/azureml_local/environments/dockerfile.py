@@ -1,0 +1,398 @@
+"""A docker build context, read for the Python environment that it makes.
+
+There is no Docker here, so the Dockerfile is read, not run: the base image, pip and conda installs, ENV and ARG.
+Instructions that cannot be honoured are told in one warning; a context that installs nothing recognisable on an
+image nobody knows is refused. Grammar: docs.docker.com, "Dockerfile reference".
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from . import conda as conda_files
+from . import images, requirements
+from .errors import EnvironmentBuildError
+from .requirements import Requirements
+
+# Commands of a RUN line that leave no trace in the Python environment.
+HARMLESS = {
+    "rm", "mkdir", "echo", "export", "cd", "set", "chmod", "chown", "true", ":", "touch", "which", "ls", "pwd",
+    "source", ".", "ln", "useradd", "groupadd", "adduser", "addgroup", "usermod", "hash", "cat", "env", "printf", "find",
+    "sync", "ldconfig", "test", "[", "exit", "fi", "if", "then", "else", "conda-init",
+}  # fmt: skip
+_CONDA_TOOLS = {"conda", "mamba", "micromamba"}
+_CONDA_HARMLESS = {"clean", "init", "activate", "config", "info", "list", "update"}
+_PIP_HARMLESS = {"cache", "config", "list", "freeze", "check", "--version", "uninstall", "debug"}
+_VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)(?::(?P<operator>[-+])(?P<other>[^}]*))?\}|(?P<plain>\w+))")
+
+
+@dataclass
+class BuildContext:
+    """What a Dockerfile would make, as far as Python is concerned."""
+
+    image: str | None = None
+    python: str | None = None
+    conda: Mapping[str, object] | None = None
+    pip_lines: list[str] = field(default_factory=list)
+    constraints: list[str] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Stage:
+    image: str
+    found: Requirements = field(default_factory=Requirements)
+    condas: list[Mapping[str, object]] = field(default_factory=list)
+    conda_specs: list[str] = field(default_factory=list)
+    copies: list[tuple[list[str], str]] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
+    arguments: dict[str, str] = field(default_factory=dict)
+    workdir: str = "/"
+    left_out: list[str] = field(default_factory=list)
+
+
+def read(context: Path, dockerfile: str, where: str) -> BuildContext:
+    """Read `dockerfile` (a path inside `context`). `where` names it in messages. Raises EnvironmentBuildError."""
+    path = (context / dockerfile).resolve()
+    if not path.is_relative_to(context.resolve()) or not path.is_file():
+        raise EnvironmentBuildError(
+            f"{where}: the docker build context has no such file. Set `dockerfile_path` to the Dockerfile's path "
+            f"inside the context; the context has: {_listing(context)}."
+        )
+    stage = _Reader(context, where).run(path.read_text(encoding="utf-8", errors="replace"))
+    conda = _merged(stage, where)
+    lines = [*stage.found.sources, *stage.found.packages]
+    if stage.found.prerelease:
+        lines.append("--pre")
+    lines += [f"--trusted-host {host}" for host in stage.found.insecure_hosts]
+    facts = images.known(stage.image)
+    if not lines and conda is None and facts is None:
+        raise EnvironmentBuildError(
+            f"{where}: no Python dependencies were recognised, and what the base image '{stage.image}' contains cannot "
+            "be known without Docker. Install the dependencies from a file in the context "
+            "(`RUN pip install -r requirements.txt`, or `RUN conda env update -f conda.yml`), or register the "
+            "environment from `image:` and `conda_file:`." + _left_out_hint(stage)
+        )
+    warnings = list(stage.found.warnings)
+    if facts is None:
+        warnings.append(
+            f"{where}: what the base image '{stage.image}' already contains is not known here; only what the "
+            "Dockerfile itself installs is in the environment."
+        )
+    if stage.left_out:
+        warnings.append(f"{where}: instructions that need Docker are left out: {'; '.join(stage.left_out)}.")
+    return BuildContext(
+        image=stage.image,
+        python=facts.python if facts else None,
+        conda=conda,
+        pip_lines=lines,
+        constraints=stage.found.constraints,
+        variables=stage.variables,
+        warnings=warnings,
+    )
+
+
+def instructions(text: str) -> list[tuple[str, str]]:
+    """(keyword, rest) of each instruction: continuations joined, comments dropped, here-documents folded in."""
+    found: list[tuple[str, str]] = []
+    lines = iter(text.splitlines())
+    pending = ""
+    for line in lines:
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        pending += line.strip()
+        if pending.endswith("\\"):
+            pending = pending[:-1] + " "
+            continue
+        keyword, _, rest = pending.partition(" ")
+        pending = ""
+        heredoc = re.search(r"<<-?\s*['\"]?(\w+)['\"]?", rest)
+        if heredoc and keyword.upper() in {"RUN", "COPY", "ADD"}:
+            body = []
+            for inner in lines:
+                if inner.strip() == heredoc[1]:
+                    break
+                body.append(inner.strip())
+            if keyword.upper() == "RUN":
+                rest = " && ".join(part for part in body if part and not part.startswith("#"))
+        found.append((keyword.upper(), rest.strip()))
+    return found
+
+
+def commands(run: str) -> list[list[str]]:
+    """The commands of a RUN instruction, as argument lists, in the order they stand."""
+    run = re.sub(r"^(--\w[\w-]*=\S+\s+)+", "", run.strip())
+    if run.startswith("["):
+        try:
+            words = [str(word) for word in json.loads(run)]
+        except ValueError:
+            words = []
+        if words[:2] in (["/bin/sh", "-c"], ["/bin/bash", "-c"], ["sh", "-c"], ["bash", "-c"]) and len(words) > 2:
+            return commands(words[2])
+        return [words] if words else []
+    lexer = shlex.shlex(run, posix=True, punctuation_chars="&|;")
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    found: list[list[str]] = [[]]
+    try:
+        for word in lexer:
+            if word and set(word) <= set("&|;"):
+                found.append([])
+            else:
+                found[-1].append(word)
+    except ValueError:
+        return [[run]]
+    return [words for words in map(_plain, found) if words]
+
+
+def _plain(words: list[str]) -> list[str]:
+    """A command without `FOO=1`, sudo, `conda run -n x`, `python -m` and redirections before or after it."""
+    words = [word for word in words if not re.match(r"^\d?>", word)]
+    while words:
+        head = posixpath.basename(words[0])
+        if re.match(r"^\w+=", words[0]) or head in {"sudo", "exec", "time", "command", "eval"}:
+            words = words[1:]
+        elif head in _CONDA_TOOLS and words[1:2] == ["run"]:
+            words = words[2:]
+            while words and words[0].startswith("-"):
+                words = words[2:] if words[0] in {"-n", "--name", "-p", "--prefix"} else words[1:]
+        elif re.fullmatch(r"python[\d.]*", head) and words[1:3] == ["-m", "pip"]:
+            words = ["pip", *words[3:]]
+        elif head == "uv" and words[1:2] == ["pip"]:
+            words = ["pip", *words[2:]]
+        elif head in {"bash", "sh"} and words[1:2] and words[1] in {"-c", "-lc", "-ec"} and len(words) > 2:
+            inner = commands(words[2])
+            return inner[0] if len(inner) == 1 else ["sh", "-c", words[2]]
+        else:
+            return [re.sub(r"^pip[\d.]+$", "pip", head), *words[1:]]
+    return []
+
+
+class _Reader:
+    """Walks the instructions of one Dockerfile and keeps what each stage would contain."""
+
+    def __init__(self, context: Path, where: str) -> None:
+        self._context = context
+        self._where = where
+        self._arguments: dict[str, str] = {}  # ARGs before the first FROM
+        self._stages: dict[str, _Stage] = {}
+        self._stage: _Stage | None = None
+
+    def run(self, text: str) -> _Stage:
+        for keyword, rest in instructions(text):
+            if keyword == "FROM":
+                self._from(rest)
+            elif keyword == "ARG":
+                self._arg(rest)
+            elif self._stage is None:
+                continue
+            elif keyword == "ENV":
+                self._env(self._stage, rest)
+            elif keyword == "WORKDIR":
+                self._stage.workdir = posixpath.join(self._stage.workdir, self._expand(rest))
+            elif keyword in {"COPY", "ADD"}:
+                self._copy(self._stage, rest)
+            elif keyword == "RUN":
+                for words in commands(rest):
+                    self._command(self._stage, words)
+        if self._stage is None:
+            raise EnvironmentBuildError(f"{self._where}: there is no FROM instruction in it.")
+        return self._stage
+
+    def _expand(self, text: str) -> str:
+        known = self._arguments if self._stage is None else {**self._stage.arguments, **self._stage.variables}
+
+        def value(match: re.Match[str]) -> str:
+            found = known.get(match["braced"] or match["plain"])
+            if match["operator"] == "+":
+                return match["other"] if found else ""
+            return found or (match["other"] or "")
+
+        return _VARIABLE.sub(value, text)
+
+    def _from(self, rest: str) -> None:
+        self._stage, words = None, [word for word in self._expand_global(rest).split() if not word.startswith("--")]
+        if not words:
+            raise EnvironmentBuildError(f"{self._where}: a FROM instruction names no image.")
+        base = self._stages.get(words[0].lower())
+        self._stage = _Stage(image=words[0])
+        if base is not None:  # FROM an earlier stage: all of it is there
+            self._stage = _Stage(
+                base.image, base.found, base.condas, base.conda_specs, base.copies, dict(base.variables),
+                dict(base.arguments), base.workdir, base.left_out,
+            )  # fmt: skip
+        if len(words) >= 3 and words[1].lower() == "as":
+            self._stages[words[2].lower()] = self._stage
+
+    def _expand_global(self, rest: str) -> str:
+        self._stage = None
+        return self._expand(rest)
+
+    def _arg(self, rest: str) -> None:
+        name, _, default = rest.partition("=")
+        value = self._expand(default.strip().strip("'\""))
+        if self._stage is None:
+            self._arguments[name.strip()] = value
+        else:
+            self._stage.arguments[name.strip()] = value or self._arguments.get(name.strip(), "")
+
+    def _env(self, stage: _Stage, rest: str) -> None:
+        if not re.match(r"^\w+=", rest):  # the old form: ENV NAME the whole rest
+            name, _, value = rest.partition(" ")
+            stage.variables[name] = self._expand(value.strip())
+            return
+        try:
+            words = shlex.split(rest)
+        except ValueError:
+            words = rest.split()
+        pairs = [word.partition("=") for word in words if "=" in word]
+        for name, _, value in pairs:
+            stage.variables[name] = self._expand(value)
+
+    def _copy(self, stage: _Stage, rest: str) -> None:
+        if "--from=" in rest or "<<" in rest:
+            return
+        rest = re.sub(r"^(--\S+\s+)+", "", rest)
+        try:
+            words = json.loads(rest) if rest.startswith("[") else shlex.split(self._expand(rest))
+        except ValueError:
+            return
+        if len(words) >= 2:
+            stage.copies.append(([str(word) for word in words[:-1]], posixpath.join(stage.workdir, str(words[-1]))))
+
+    def _command(self, stage: _Stage, words: list[str]) -> None:
+        words = [self._expand(word) for word in words]
+        tool, rest = words[0], words[1:]
+        if tool == "pip" and rest[:1] == ["install"]:
+            requirements.parse_arguments(
+                rest[1:], self._where, lambda option, path: self._requirements(stage, option, path), stage.found
+            )
+        elif tool in _CONDA_TOOLS:
+            self._conda(stage, tool, rest, words)
+        elif tool in HARMLESS or (tool == "pip" and rest[:1] and rest[0] in _PIP_HARMLESS):
+            pass
+        else:
+            shown = requirements.without_secrets(" ".join(words))
+            stage.left_out.append(shown if len(shown) <= 80 else f"{shown[:77]}...")
+
+    def _conda(self, stage: _Stage, tool: str, rest: list[str], words: list[str]) -> None:
+        verbs = [word for word in rest if not word.startswith("-")]
+        files = [rest[i + 1] for i, word in enumerate(rest[:-1]) if word in {"-f", "--file"}]
+        files += [word.partition("=")[2] for word in rest if word.startswith("--file=")]
+        if files and (verbs[:1] == ["env"] or tool == "micromamba" or verbs[:1] == ["install"]):
+            for name in files:
+                stage.condas.append(self._conda_file(stage, name))
+        elif verbs[:1] in (["install"], ["create"]):
+            stage.conda_specs += _conda_packages(rest[rest.index(verbs[0]) + 1 :])
+        elif not verbs or verbs[0] in _CONDA_HARMLESS or verbs[0] == "env":
+            pass
+        else:
+            stage.left_out.append(" ".join(words)[:80])
+
+    def _conda_file(self, stage: _Stage, name: str) -> Mapping[str, object]:
+        path = self._find(stage, name)
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            raise EnvironmentBuildError(f"{self._where}: '{name}' is not YAML: {error}") from None
+        if not isinstance(content, Mapping):
+            raise EnvironmentBuildError(f"{self._where}: '{name}' is not a conda file with 'dependencies'.")
+        return content
+
+    def _requirements(self, stage: _Stage, option: str, name: str, *, inside: Path | None = None) -> Requirements:
+        """A requirements or constraints file of the context; files that it includes are found beside it."""
+        path = self._find(stage, name) if inside is None else self._beside(inside, name)
+        found = requirements.parse(
+            path.read_text(encoding="utf-8-sig").splitlines(keepends=False) and [path.read_text(encoding="utf-8-sig")],
+            f"{self._where}, {path.name}",
+            lambda inner, other: self._requirements(stage, inner, other, inside=path),
+        )
+        if option == "-c":
+            found = Requirements(constraints=[*found.packages, *found.constraints])
+        return found
+
+    def _beside(self, path: Path, name: str) -> Path:
+        other = (path.parent / name).resolve()
+        if not other.is_file() or not other.is_relative_to(self._context.resolve()):
+            raise EnvironmentBuildError(
+                f"{self._where}: {path.name} includes '{name}', which is not in the build context."
+            )
+        return other
+
+    def _find(self, stage: _Stage, name: str) -> Path:
+        """The file of the context that a path inside the image stands for, by the COPY instructions before it."""
+        wanted = posixpath.normpath(posixpath.join(stage.workdir, name))
+        root = self._context.resolve()
+        tried: list[Path] = []
+        for sources, target in reversed(stage.copies):
+            for source in sources:
+                folder = (root / source.lstrip("/")).resolve()
+                into = posixpath.normpath(target)
+                if folder.is_dir():
+                    relative = posixpath.relpath(wanted, into)
+                    tried.append(folder / relative)
+                else:
+                    if wanted == into:
+                        tried.append(folder)
+                    for match in sorted(root.glob(source.lstrip("/"))) if source.strip("/.") else []:
+                        if wanted == posixpath.join(into, match.name):
+                            tried.append(match)
+        tried.append(root / name.lstrip("/"))  # a bind mount, or a COPY that is not understood
+        for path in tried:
+            resolved = path.resolve()
+            if resolved.is_file() and resolved.is_relative_to(root):
+                return resolved
+        raise EnvironmentBuildError(
+            f"{self._where}: it installs from '{name}', which is not in the docker build context. "
+            f"The context has: {_listing(self._context)}."
+        )
+
+
+def _conda_packages(words: list[str]) -> list[str]:
+    found: list[str] = []
+    skip = False
+    for word in words:
+        if skip:
+            skip = False
+        elif word in {"-n", "--name", "-p", "--prefix", "-c", "--channel"}:
+            skip = True
+        elif not word.startswith("-"):
+            found.append(word)
+    return found
+
+
+def _merged(stage: _Stage, where: str) -> Mapping[str, object] | None:
+    """The conda files and `conda install` lines of a stage as one conda file."""
+    if not stage.condas and not stage.conda_specs:
+        return None
+    dependencies: list[object] = []
+    variables: dict[str, object] = {}
+    for content in stage.condas:
+        listed = content.get("dependencies") or []
+        if not isinstance(listed, list):
+            raise EnvironmentBuildError(f"{where}: 'dependencies' of its conda file has to be a list.")
+        dependencies += listed
+        extra = content.get("variables")
+        if isinstance(extra, Mapping):
+            variables.update(extra)
+    for spec in stage.conda_specs:
+        conda_files.match_spec(spec, where)  # refuses what is no package, naming the Dockerfile
+    return {"dependencies": [*dependencies, *stage.conda_specs], "variables": variables}
+
+
+def _left_out_hint(stage: _Stage) -> str:
+    return f" Not understood: {'; '.join(stage.left_out)}." if stage.left_out else ""
+
+
+def _listing(context: Path) -> str:
+    names = sorted(path.relative_to(context).as_posix() for path in context.rglob("*") if path.is_file())
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "") if names else "no files"
