@@ -25,7 +25,8 @@ from .requirements import Requirements
 # Commands of a RUN line that leave no trace in the Python environment.
 HARMLESS = {
     "rm", "mkdir", "echo", "export", "cd", "set", "chmod", "chown", "true", ":", "touch", "which", "ls", "pwd",
-    "source", ".", "ln", "useradd", "groupadd", "adduser", "addgroup", "usermod", "hash", "cat", "env", "printf", "find",
+    "source", ".", "ln", "useradd", "groupadd", "adduser", "addgroup", "usermod", "hash", "cat", "env", "printf",
+    "find",
     "sync", "ldconfig", "test", "[", "exit", "fi", "if", "then", "else", "conda-init",
 }  # fmt: skip
 _CONDA_TOOLS = {"conda", "mamba", "micromamba"}
