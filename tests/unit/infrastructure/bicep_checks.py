@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from tree_sitter import Node
-
 from tests.unit.infrastructure.bicep_source import (
     BicepFile,
     Declaration,
@@ -15,6 +13,7 @@ from tests.unit.infrastructure.bicep_source import (
     text_of,
     walk,
 )
+from tree_sitter import Node
 
 Files = Mapping[str, BicepFile]
 
@@ -132,7 +131,7 @@ def _used(file: BicepFile) -> Iterator[str]:
 
 
 def _identifiers(node: Node, bound: frozenset[str]) -> Iterator[tuple[Node, str, frozenset[str]]]:
-    """References to names, with the names that loops and lambdas around them bind; not the declared names themselves."""
+    """References to names (not the names declared), each with what the loops and lambdas around it bind."""
     named = [child for child in node.named_children if child.type != "comment"]
     if node.type == "decorators":
         return
@@ -140,7 +139,7 @@ def _identifiers(node: Node, bound: frozenset[str]) -> Iterator[tuple[Node, str,
         yield node, text_of(node), bound
         return
     skip: Node | None = None
-    if node.type.endswith("_declaration") or node.type == "import_functionality" or node.type == "object_property":
+    if node.type.endswith("_declaration") or node.type in {"import_functionality", "object_property"}:
         skip = named[0] if named and named[0].type == "identifier" else None
         if node.type == "import_functionality":
             return

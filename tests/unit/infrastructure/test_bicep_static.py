@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from tests.unit.infrastructure.bicep_checks import API_VERSIONS, problems
 from tests.unit.infrastructure.bicep_source import ROOT, body, plain_string, properties, read_all
 
@@ -150,11 +149,11 @@ def test_an_output_that_does_not_exist_is_named() -> None:
         ("main.bicep", "  scope: group\n", "", "needs `scope:`"),
         ("main.bicep", "'modules/storage.bicep'", "'modules/storrage.bicep'", "does not exist"),
         ("main.bicep", "name: workspaceName", "name: worksapceName", "'worksapceName' is not declared"),
-        ("modules/storage.bicep", "param sku string", "param sku string\n\n@description('x')\nparam y string", "'y' is never used"),
+        ("modules/storage.bicep", "param sku string", "param sku string\nparam y string", "'y' is never used"),
         ("modules/storage.bicep", "@description('Redundancy.')\n", "", "parameter 'sku' has no @description"),
         ("modules/storage.bicep", "@2024-01-01", "@2024-01-02", "is not a known version"),
         ("modules/storage.bicep", "= account.id", "= account.listKeys().keys[0].value", "hands on 'keys'"),
-        ("modules/monitoring.bicep", "= applicationInsights.id", "= applicationInsights.properties.ConnectionString", "hands on 'ConnectionString'"),
+        ("modules/monitoring.bicep", "= applicationInsights.id", "= a.properties.ConnectionString", "on 'ConnectionString'"),
         ("modules/identity.bicep", "output clientId string", "output clientSecret string", "named like a secret"),
         ("modules/access.bicep", "import { roleIds }", "import { roles }", "does not export 'roles'"),
     ],
