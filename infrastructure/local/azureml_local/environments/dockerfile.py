@@ -29,6 +29,12 @@ HARMLESS = {
     "find",
     "sync", "ldconfig", "test", "[", "exit", "fi", "if", "then", "else", "conda-init",
 }  # fmt: skip
+# Variables that describe the container's own file system or user; a process on this machine must keep its own.
+CONTAINER_VARIABLES = {
+    "PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "HOME", "USER", "SHELL", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV",
+    "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "CONDA_DIR", "AZUREML_CONDA_ENVIRONMENT_PATH", "TMPDIR", "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE", "DEBIAN_FRONTEND",
+}  # fmt: skip
 _CONDA_TOOLS = {"conda", "mamba", "micromamba"}
 _CONDA_HARMLESS = {"clean", "init", "activate", "config", "info", "list", "update"}
 _PIP_HARMLESS = {"cache", "config", "list", "freeze", "check", "--version", "uninstall", "debug"}
@@ -97,7 +103,7 @@ def read(context: Path, dockerfile: str, where: str) -> BuildContext:
         conda=conda,
         pip_lines=lines,
         constraints=stage.found.constraints,
-        variables=stage.variables,
+        variables={name: value for name, value in stage.variables.items() if name not in CONTAINER_VARIABLES},
         warnings=warnings,
     )
 
@@ -221,7 +227,8 @@ class _Reader:
         return _VARIABLE.sub(value, text)
 
     def _from(self, rest: str) -> None:
-        self._stage, words = None, [word for word in self._expand_global(rest).split() if not word.startswith("--")]
+        self._stage = None  # only ARGs before the first FROM are known in this instruction
+        words = [word for word in self._expand(rest).split() if not word.startswith("--")]
         if not words:
             raise EnvironmentBuildError(f"{self._where}: a FROM instruction names no image.")
         base = self._stages.get(words[0].lower())
@@ -233,10 +240,6 @@ class _Reader:
             )  # fmt: skip
         if len(words) >= 3 and words[1].lower() == "as":
             self._stages[words[2].lower()] = self._stage
-
-    def _expand_global(self, rest: str) -> str:
-        self._stage = None
-        return self._expand(rest)
 
     def _arg(self, rest: str) -> None:
         name, _, default = rest.partition("=")
@@ -313,7 +316,7 @@ class _Reader:
         """A requirements or constraints file of the context; files that it includes are found beside it."""
         path = self._find(stage, name) if inside is None else self._beside(inside, name)
         found = requirements.parse(
-            path.read_text(encoding="utf-8-sig").splitlines(keepends=False) and [path.read_text(encoding="utf-8-sig")],
+            [path.read_text(encoding="utf-8-sig")],
             f"{self._where}, {path.name}",
             lambda inner, other: self._requirements(stage, inner, other, inside=path),
         )

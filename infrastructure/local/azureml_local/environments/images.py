@@ -1,7 +1,7 @@
 """Base images: what is in them, as far as Python is concerned.
 
-No image is ever pulled. The Python of Azure ML's base images is in their Dockerfiles (github.com/Azure/
-AzureML-Containers) and mostly in their names; what the curated ones install is in `curated.py`.
+No image is ever pulled. The Python of Azure ML's base images stands in their Dockerfiles (github.com/Azure/
+AzureML-Containers: Miniconda for 3.8) or in their names; what the curated ones install is in `curated.py`.
 """
 
 from __future__ import annotations
@@ -14,28 +14,29 @@ from . import curated
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What a known image brings. `approximate` marks packages that stand in for the image's own."""
+    """What a known image brings. `packages` stand in for the image's own; a plain image has none."""
 
     python: str | None
     packages: tuple[str, ...] = ()
-    approximate: bool = False
 
 
-# Images with a Python and no packages, or with none of either. The first match counts.
+_HUB = r"(?:docker\.io/)?(?:library/)?"
+_AZUREML = r"mcr\.microsoft\.com/azureml/(?:curated/)?(?:openmpi|intelmpi|base|o16n-base)[^:]*"
+# Images with a Python and no packages, or with no Python at all. The first match counts.
 _BARE: tuple[tuple[str, str | None], ...] = (
-    (r"(docker\.io/)?(library/)?python:(?P<python>3\.\d+)", None),
-    (r"(docker\.io/)?(library/)?python(:|@|$)", None),
+    (rf"{_HUB}python:(?P<python>3\.\d+)", None),
+    (rf"{_HUB}python(:|@|$)", None),
     (r"mcr\.microsoft\.com/(vscode/)?devcontainers/python:.*?(?P<python>3\.\d+)", None),
-    (r"mcr\.microsoft\.com/azureml/(openmpi|intelmpi|base|o16n-base)[^:]*ubuntu16", "3.7"),
-    (r"mcr\.microsoft\.com/azureml/(openmpi|intelmpi|base|o16n-base)[^:]*ubuntu18", "3.8"),
-    (r"mcr\.microsoft\.com/azureml/(openmpi|intelmpi|base|o16n-base)[^:]*ubuntu20", "3.8"),
-    (r"mcr\.microsoft\.com/azureml/(openmpi|intelmpi|base|o16n-base)[^:]*ubuntu22", "3.10"),
-    (r"mcr\.microsoft\.com/azureml/(openmpi|intelmpi|base|o16n-base)", None),
-    (r"(mcr\.microsoft\.com/mirror/docker/library/|docker\.io/)?(library/)?(ubuntu|debian)(:|@|$)", None),
-    (r"(docker\.io/)?nvidia/cuda(:|@|$)", None),
-    (r"(docker\.io/)?(continuumio/(mini|ana)conda3|condaforge/\w+|mambaorg/micromamba)(:|@|$)", None),
-    (r"mcr\.microsoft\.com/(cbl-mariner|azurelinux)/base/python:(?P<python>3\.?\d*)", None),
-)  # fmt: skip
+    (rf"{_AZUREML}ubuntu16", "3.7"),
+    (_AZUREML, "3.8"),
+    (rf"(mcr\.microsoft\.com/mirror/docker/library/|{_HUB})(ubuntu|debian)(:|@|$)", None),
+    (rf"{_HUB}(nvidia/cuda|continuumio/(mini|ana)conda3|condaforge/\w+|mambaorg/micromamba)(:|@|$)", None),
+)
+# Images that carry one framework, in the version of their tag.
+_FRAMEWORKS = (
+    (rf"{_HUB}pytorch/pytorch:(?P<version>\d+\.\d+\.\d+)", "torch"),
+    (rf"{_HUB}tensorflow/tensorflow:(?P<version>\d+\.\d+\.\d+)", "tensorflow"),
+)
 
 
 def known(image: str | None) -> ImageFacts | None:
@@ -45,9 +46,10 @@ def known(image: str | None) -> ImageFacts | None:
     for pattern, python in _BARE:
         matched = re.match(pattern, image, re.IGNORECASE)
         if matched:
-            named = matched.groupdict().get("python")
-            return ImageFacts(named if named and "." in named else python)
+            return ImageFacts(matched.groupdict().get("python") or python)
+    for pattern, package in _FRAMEWORKS:
+        matched = re.match(pattern, image, re.IGNORECASE)
+        if matched:
+            return ImageFacts(None, (f"{package}=={matched['version']}",))
     found = curated.by_image(image)
-    if found is not None:
-        return ImageFacts(found.python, found.packages, approximate=True)
-    return None
+    return ImageFacts(found.python, found.packages) if found else None

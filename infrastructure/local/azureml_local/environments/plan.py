@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from . import conda as conda_files
-from . import images, requirements
+from . import curated, images, requirements
 from .errors import EnvironmentBuildError
 from .requirements import Requirements
 from .spec import EnvironmentSpec
@@ -73,10 +73,10 @@ def make(spec: EnvironmentSpec) -> Plan:
     elif facts is not None:
         found.packages += facts.packages
         python = f"=={facts.python}.*" if facts.python else None
-        if facts.approximate:
+        if facts.packages:
             warnings.append(
-                f"{where}: its image '{spec.image}' cannot be pulled without Docker; the main packages that Azure ML "
-                "documents for it are installed from PyPI instead, so versions may differ from the image's."
+                f"{where}: its image '{spec.image}' cannot be used without Docker; the main packages that are "
+                "documented for it are installed from PyPI instead: an approximation, versions may differ."
             )
         elif not spec.pip_requirements:
             warnings.append(
@@ -104,6 +104,12 @@ def make(spec: EnvironmentSpec) -> Plan:
 
 
 def _unknown(spec: EnvironmentSpec, where: str) -> str:
+    if spec.image and spec.image.lower().startswith("mcr.microsoft.com/azureml/"):
+        return (
+            f"{where}: '{spec.image.removeprefix('mcr.microsoft.com/azureml/')}' is a curated environment or image of "
+            f"Azure ML that the local workspace has no package list for. It knows: {curated.KNOWN}. "
+            "Use one of these, or an environment with `image:` and `conda_file:`."
+        )
     if spec.image:
         return (
             f"{where}: what its image '{spec.image}' contains cannot be known without Docker, and it has no conda "

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
-from . import dockerfile
+from . import curated, dockerfile
 from .errors import EnvironmentBuildError
 
 
@@ -57,6 +58,23 @@ def spec_from_rest(name: str, properties: Mapping[str, object], build_context: P
         image=str(image) if image else None,
         conda=_conda(name, properties.get("condaFile")),
     )
+
+
+def spec_from_reference(reference: str) -> EnvironmentSpec | None:
+    """The specification of one of Microsoft's curated environments, None for a reference to anything else.
+
+    References are `azureml://registries/azureml/environments/NAME/labels/latest` (or `/versions/N`),
+    `azureml:AzureML-NAME@latest`, or the ARM id of an environment whose name starts with `AzureML-`. One without a
+    package list is refused when it is built, by name. Raises EnvironmentBuildError for another registry.
+    """
+    registry = re.match(r"azureml://registries/([^/]+)/", reference, re.IGNORECASE)
+    if registry and registry[1].lower() != "azureml":
+        raise EnvironmentBuildError(
+            f"environment {reference}: the registry '{registry[1]}' cannot be reached from the local workspace. "
+            "Register the environment in the workspace: `az ml environment create --file …`."
+        )
+    image = curated.image_of(reference)
+    return EnvironmentSpec(name=curated.bare_name(reference), image=image) if image else None
 
 
 def _conda(name: str, conda_file: object) -> Mapping[str, object] | None:
