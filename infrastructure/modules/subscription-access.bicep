@@ -13,6 +13,7 @@ param planPrincipalId string
 @description('Object id of the identity that deploys.')
 param deployPrincipalId string
 
+var scope = subscription().id
 var assignable = join([
   roleIds.acrPull
   roleIds.azureAiEnterpriseNetworkConnectionApprover
@@ -29,13 +30,13 @@ var onlyAssignable = '((!(ActionMatches{\'Microsoft.Authorization/roleAssignment
 
 // Reader cannot ask what a deployment would do; this adds the question and nothing that changes anything.
 resource whatIf 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
-  name: guid(subscription().id, name, 'what-if')
+  name: guid(scope, name, 'what-if')
   properties: {
     roleName: 'Deployment what-if (${name}, ${take(subscription().subscriptionId, 8)})'
     description: 'Validate a deployment and ask what it would change.'
     type: 'CustomRole'
     assignableScopes: [
-      subscription().id
+      scope
     ]
     permissions: [
       {
@@ -49,7 +50,7 @@ resource whatIf 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
 }
 
 resource planWhatIf 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(subscription().id, planPrincipalId, whatIf.id)
+  name: guid(scope, planPrincipalId, whatIf.id)
   properties: {
     roleDefinitionId: whatIf.id
     principalId: planPrincipalId
@@ -58,7 +59,7 @@ resource planWhatIf 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 }
 
 resource planReader 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(subscription().id, planPrincipalId, roleIds.reader)
+  name: guid(scope, planPrincipalId, roleIds.reader)
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds.reader)
     principalId: planPrincipalId
@@ -67,7 +68,7 @@ resource planReader 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 }
 
 resource deployContributor 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(subscription().id, deployPrincipalId, roleIds.contributor)
+  name: guid(scope, deployPrincipalId, roleIds.contributor)
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds.contributor)
     principalId: deployPrincipalId
@@ -76,7 +77,7 @@ resource deployContributor 'Microsoft.Authorization/roleAssignments@2022-04-01' 
 }
 
 resource deployAccess 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(subscription().id, deployPrincipalId, roleIds.roleBasedAccessControlAdministrator)
+  name: guid(scope, deployPrincipalId, roleIds.roleBasedAccessControlAdministrator)
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds.roleBasedAccessControlAdministrator)
     principalId: deployPrincipalId
