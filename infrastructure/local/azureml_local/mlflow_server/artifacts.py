@@ -1,0 +1,194 @@
+"""Artifacts of runs, of local uploads and of registered models: listing them, and signed URLs to put and get them.
+
+azureml-mlflow asks run history (`/history/v1.0`) for a run's artifacts and the artifact service (`/artifact/v2.0`) for
+others; both answer with SAS URLs, and the bytes travel by the Blob API. The files lie in the container of the
+`workspaceartifactstore` datastore, where `az ml job download` and model registration find them.
+
+Source: azureml-mlflow 1.62, azureml.mlflow._restclient.run_artifact and .artifact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from azureml_local.errors import AzureError, bad_request, not_found
+from azureml_local.routing import WS, Host, WorkspaceRef, workspace_of
+from azureml_local.services import Services
+from azureml_local.store import timestamp
+
+from .locations import (
+    ARTIFACT_DATASTORE,
+    MODEL_ORIGIN,
+    RUN_ORIGIN,
+    Location,
+    artifact_folder,
+    is_plain,
+    parse,
+    run_folder,
+)
+
+HIDDEN = ".azureml-local"  # suffixes and names the blob store may keep beside blobs
+
+
+@dataclass(frozen=True)
+class Folder:
+    """One artifact container: `origin` and `container` as the artifact service names it, and where it lies."""
+
+    origin: str
+    container: str
+    blob_container: str
+    prefix: str
+    only: str | None = None  # a model that is a single file: its name within the prefix
+
+
+class Artifacts:
+    """Paths, listings and signed URLs. Paths are relative to their artifact container, with `/`."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def of_run(self, workspace: WorkspaceRef, run_id: str) -> Folder:
+        if not is_plain(run_id) or "/" in run_id:
+            raise bad_request(f"The run id '{run_id}' is not valid.")
+        container = self.container_of(workspace, ARTIFACT_DATASTORE)
+        return Folder(RUN_ORIGIN, f"dcid.{run_id}", container, run_folder(run_id))
+
+    def of_origin(self, workspace: WorkspaceRef, origin: str, container: str) -> Folder:
+        if not is_plain(f"{origin}/{container}"):
+            raise bad_request(f"The artifact container '{origin}/{container}' is not valid.")
+        if origin == MODEL_ORIGIN:
+            return self._of_model(workspace, container)
+        blob_container = self.container_of(workspace, ARTIFACT_DATASTORE)
+        return Folder(origin, container, blob_container, artifact_folder(origin, container))
+
+    def _of_model(self, workspace: WorkspaceRef, container: str) -> Folder:
+        """`name:version`: the folder that holds the model's file or folder."""
+        name, _, version = container.rpartition(":")
+        document = self._services.store.get(f"{workspace.id}/models/{name}/versions/{version}")
+        location = parse(document["properties"]["modelUri"]) if document else None
+        if location is None:
+            raise not_found("model version", container)
+        prefix, _, last = location.path.rpartition("/")
+        return Folder(MODEL_ORIGIN, container, self.container_of(workspace, location.datastore), prefix, last)
+
+    def container_of(self, workspace: WorkspaceRef, datastore: str) -> str:
+        """The blob container behind a datastore."""
+        document = self._services.store.get(f"{workspace.id}/datastores/{datastore}")
+        if document is None:
+            raise not_found("datastore", datastore)
+        return str(document["properties"]["containerName"])
+
+    def path_of(self, workspace: WorkspaceRef, location: Location) -> Path:
+        """Where a location lies on disk; it need not exist."""
+        return self._services.blobs.path(self.container_of(workspace, location.datastore), location.path)
+
+    def files(self, folder: Folder, below: str = "") -> list[tuple[str, Path]]:
+        """(path, file) of every artifact in a container, sorted; only `below` and what is under it, when given."""
+        root = self._services.blobs.path(folder.blob_container, folder.prefix)
+        start = root / folder.only if folder.only else root
+        if start.is_file():
+            found = [start]
+        else:
+            found = sorted(file for file in start.rglob("*") if file.is_file() and not file.name.startswith(HIDDEN))
+        listed = [(file.relative_to(root).as_posix(), file) for file in found]
+        wanted = below.strip("/")
+        if not wanted:
+            return listed
+        return [(path, file) for path, file in listed if path == wanted or path.startswith(wanted + "/")]
+
+    def prepare(self, folder: Folder, path: str) -> dict[str, Any]:
+        """Make room for an artifact, and where to put it. Logging the same path again replaces it, as on Azure ML.
+
+        The plugin uploads with `If-None-Match: *`, so what was there must go first.
+        """
+        if not is_plain(path):
+            raise bad_request(
+                f"The artifact path '{path}' is not valid: it must be relative and stay in its container."
+            )
+        target = self._services.blobs.path(folder.blob_container, f"{folder.prefix}/{path}")
+        if target.is_dir():
+            raise AzureError(409, "ArtifactConflict", f"'{path}' is a folder of artifacts already, not a file.")
+        target.unlink(missing_ok=True)
+        return self.information(folder, path, permissions="rcw")
+
+    def information(self, folder: Folder, path: str, *, permissions: str = "r") -> dict[str, Any]:
+        """ArtifactContentInformation: the signed URL of one artifact."""
+        blob = quote(f"{folder.prefix}/{path}".strip("/"))
+        return {
+            "contentUri": self._services.blobs.signed_url(folder.blob_container, blob, permissions=permissions),
+            "origin": folder.origin,
+            "container": folder.container,
+            "path": path,
+            "tags": {},
+        }
+
+
+def _entry(folder: Folder, path: str, file: Path | None) -> dict[str, Any]:
+    """An artifact as the services list it."""
+    moment = datetime.fromtimestamp(file.stat().st_mtime, timezone.utc) if file else datetime.now(timezone.utc)
+    return {
+        "artifactId": f"{folder.origin}/{folder.container}/{path}",
+        "origin": folder.origin,
+        "container": folder.container,
+        "path": path,
+        "etag": None,
+        "createdTime": timestamp(moment),
+        "dataPath": None,
+        "tags": {},
+    }
+
+
+def install_artifacts(services: Services, artifacts: Artifacts) -> None:
+    """The artifact routes of run history and of the artifact service."""
+
+    def folder_of(request: Request) -> Folder:
+        names = request.path_params
+        if "run" in names:
+            return artifacts.of_run(workspace_of(request), names["run"])
+        return artifacts.of_origin(workspace_of(request), names["origin"], names["container"])
+
+    async def create(request: Request) -> Response:
+        """POST …/batch/metadata `{"paths": [{"path"}]}`: signed URLs to upload to."""
+        folder = folder_of(request)
+        if folder.origin == MODEL_ORIGIN:
+            raise bad_request("The files of a registered model can't be changed. Register a new version.")
+        paths = [str(entry["path"]) for entry in (await request.json()).get("paths", [])]
+        information = {path: artifacts.prepare(folder, path) for path in paths}
+        entries = {path: _entry(folder, path, None) for path in paths}
+        return JSONResponse({"artifacts": entries, "artifactContentInformation": information, "errors": {}})
+
+    async def listing(request: Request) -> Response:
+        folder = folder_of(request)
+        found = artifacts.files(folder, request.query_params.get("path", ""))
+        value = [_entry(folder, path, file) for path, file in found]
+        return JSONResponse({"value": value, "continuationToken": None, "nextLink": None})
+
+    async def content(request: Request) -> Response:
+        folder, path = folder_of(request), request.query_params.get("path", "")
+        if not any(found == path for found, _ in artifacts.files(folder, path)):
+            raise not_found("artifact", f"{folder.origin}/{folder.container}/{path}")
+        return JSONResponse(artifacts.information(folder, path))
+
+    async def contents(request: Request) -> Response:
+        folder = folder_of(request)
+        found = artifacts.files(folder, request.query_params.get("path", ""))
+        value = [artifacts.information(folder, path) for path, _ in found]
+        return JSONResponse({"value": value, "continuationToken": None, "nextLink": None})
+
+    for base in (
+        f"/history/v1.0{WS}/experiments/{{experiment}}/runs/{{run}}/artifacts",
+        f"/history/v1.0{WS}/experimentids/{{experiment}}/runs/{{run}}/artifacts",
+        f"/artifact/v2.0{WS}/artifacts/{{origin}}/{{container}}",
+    ):
+        services.routes.post(Host.API, base + "/batch/metadata")(create)
+        services.routes.get(Host.API, base)(listing)
+        services.routes.get(Host.API, base + "/path")(listing)
+        services.routes.get(Host.API, base + "/contentinfo")(content)
+        services.routes.get(Host.API, base + "/prefix/contentinfo")(contents)

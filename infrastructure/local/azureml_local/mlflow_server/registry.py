@@ -1,0 +1,351 @@
+"""MLflow's model registry API over the workspace's own model documents: one registry, seen by MLflow and `az ml`.
+
+Source: MLflow 2.16 REST API, "Registered Models" and "Model Versions" (mlflow.org/docs/2.16.2/rest-api.html).
+Where Azure ML is narrower than MLflow it is so here: models can't be renamed, names follow Azure ML's rule.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from azureml_local.errors import AzureError
+from azureml_local.routing import WorkspaceRef
+from azureml_local.store import Document, ResourceStore
+
+from . import registry_documents as documents
+from . import registry_search as searching
+from .artifacts import Artifacts
+from .errors import MlflowError, invalid, missing
+from .locations import Location, datastore_uri, download_uri, parse
+
+Parameters = Mapping[str, Any]
+_ALIAS = re.compile(r"[\w-]{1,255}")
+_TAG_KEY_LENGTH = 250
+_TAG_VALUE_LENGTH = 5000
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The registry of one workspace, for one caller. Every method takes a call's parameters and returns its answer."""
+
+    store: ResourceStore
+    artifacts: Artifacts
+    workspace: WorkspaceRef
+    host: str
+    caller: str
+
+    # -- registered models ---------------------------------------------------------------------------------------
+
+    def create_model(self, given: Parameters) -> dict[str, Any]:
+        name = _text(given, "name")
+        documents.check_name(name)
+        with self.store.transaction():
+            if self.store.get(documents.container_id(self.workspace, name)) is not None:
+                raise MlflowError("RESOURCE_ALREADY_EXISTS", f"Registered Model (name={name}) already exists.")
+            container = documents.new_container(self.workspace, name, given.get("description") or "", _tags(given))
+            stored = self.store.put(container, by=self.caller)
+        return {"registered_model": documents.model_entity(stored, [], {})}
+
+    def get_model(self, given: Parameters) -> dict[str, Any]:
+        return {"registered_model": self._model(self._container(_text(given, "name")))}
+
+    def update_model(self, given: Parameters) -> dict[str, Any]:
+        container = self._container(_text(given, "name"))
+        container["properties"]["description"] = given.get("description") or None
+        return {"registered_model": self._model(self.store.put(container, by=self.caller))}
+
+    def rename_model(self, given: Parameters) -> dict[str, Any]:
+        self._container(_text(given, "name"))
+        raise MlflowError(
+            "BAD_REQUEST",
+            "Azure ML can't rename registered models: they are immutable there. Register the model under the new name.",
+        )
+
+    def delete_model(self, given: Parameters) -> dict[str, Any]:
+        self.store.delete(self._container(_text(given, "name"))["id"])
+        return {}
+
+    def search_models(self, given: Parameters) -> dict[str, Any]:
+        clauses = searching.parse(str(given.get("filter") or ""), searching.MODELS)
+        found = [self._model(container) for container in self._containers()]
+        matching = [entity for entity in found if all(clause.matches(entity) for clause in clauses)]
+        models = searching.ordered(matching, _list(given, "order_by"), searching.MODELS)
+        return _paged("registered_models", models, given, default=100, most=1000)
+
+    def latest_versions(self, given: Parameters) -> dict[str, Any]:
+        stages = {_stage(stage) for stage in _list(given, "stages")}
+        latest = self._model(self._container(_text(given, "name")))["latest_versions"]
+        return {"model_versions": [entity for entity in latest if not stages or entity["current_stage"] in stages]}
+
+    def set_model_tag(self, given: Parameters) -> dict[str, Any]:
+        return self._set_tag(self._container(_text(given, "name")), given)
+
+    def delete_model_tag(self, given: Parameters) -> dict[str, Any]:
+        return self._delete_tag(self._container(_text(given, "name")), given)
+
+    # -- aliases -------------------------------------------------------------------------------------------------
+
+    def set_alias(self, given: Parameters) -> dict[str, Any]:
+        alias = _alias(given)
+        container, version = self._version(given)
+        document = {"id": f"{container['id']}/aliases/{alias}", "name": alias, "version": version["name"]}
+        self.store.put(document, by=self.caller)
+        return {}
+
+    def delete_alias(self, given: Parameters) -> dict[str, Any]:
+        self.store.delete(f"{self._container(_text(given, 'name'))['id']}/aliases/{_alias(given)}")
+        return {}
+
+    def get_by_alias(self, given: Parameters) -> dict[str, Any]:
+        name, alias = _text(given, "name"), _alias(given)
+        document = self.store.get(f"{self._container(name)['id']}/aliases/{alias}")
+        if document is None:
+            raise invalid(f"Registered model alias {alias} not found.")
+        return self.get_version({"name": name, "version": document["version"]})
+
+    # -- model versions ------------------------------------------------------------------------------------------
+
+    def create_version(self, given: Parameters) -> dict[str, Any]:
+        name, source = _text(given, "name"), _text(given, "source")
+        location = self._location(source)
+        path = self.artifacts.path_of(self.workspace, location)
+        if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+            raise missing(f"There is nothing to register at '{source}': {location.datastore} has no '{location.path}'.")
+        properties = {documents.SOURCE: source}
+        if given.get("run_link"):
+            properties[documents.RUN_LINK] = str(given["run_link"])
+        flavors = documents.flavors_of(path)
+        with self.store.transaction():
+            container = self._container(name)
+            document = documents.new_version(
+                container,
+                documents.next_version(self.store, container),
+                uri=datastore_uri(self.workspace, location),
+                flavors=flavors,
+                job=str(given.get("run_id") or "") or location.run_id,
+                description=given.get("description") or "",
+                tags=_tags(given),
+                properties=properties,
+            )
+            stored = self.store.put(document, by=self.caller)
+        return {"model_version": documents.version_entity(container["name"], stored, {})}
+
+    def get_version(self, given: Parameters) -> dict[str, Any]:
+        container, version = self._version(given)
+        return self._version_answer(container, version)
+
+    def update_version(self, given: Parameters) -> dict[str, Any]:
+        container, version = self._version(given)
+        if "description" in given:
+            version["properties"]["description"] = given["description"] or None
+        return self._version_answer(container, self.store.put(version, by=self.caller))
+
+    def transition_stage(self, given: Parameters) -> dict[str, Any]:
+        stage = _stage(_text(given, "stage"))
+        archive = given.get("archive_existing_versions") in (True, "true", "True")
+        if archive and stage not in ("Staging", "Production"):
+            raise invalid(
+                f"Model version transition cannot archive existing model versions because '{stage}' is not an Active "
+                "stage. Valid stages are ['Staging', 'Production']"
+            )
+        with self.store.transaction():
+            container, version = self._version(given)
+            for other in self._versions(container) if archive else ():
+                if other["properties"].get("stage") == stage and other["id"] != version["id"]:
+                    other["properties"]["stage"] = "Archived"
+                    self.store.put(other, by=self.caller)
+            version["properties"]["stage"] = stage
+            stored = self.store.put(version, by=self.caller)
+        return self._version_answer(container, stored)
+
+    def delete_version(self, given: Parameters) -> dict[str, Any]:
+        with self.store.transaction():
+            container, version = self._version(given)
+            for alias, target in self._aliases(container).items():
+                if target == version["name"]:
+                    self.store.delete(f"{container['id']}/aliases/{alias}")
+            documents.keep_number(self.store, container, version["name"])
+            self.store.delete(version["id"])
+        return {}
+
+    def search_versions(self, given: Parameters) -> dict[str, Any]:
+        clauses = searching.parse(str(given.get("filter") or ""), searching.VERSIONS)
+        matching = []
+        for container in self._containers():
+            aliases = self._aliases(container)
+            for document in self._versions(container):
+                entity = documents.version_entity(container["name"], document, aliases)
+                if all(clause.matches(entity) for clause in clauses):
+                    matching.append(entity)
+        order = _list(given, "order_by") or ["last_updated_timestamp DESC", "name ASC", "version_number DESC"]
+        versions = searching.ordered(matching, order, searching.VERSIONS)
+        return _paged("model_versions", versions, given, default=10_000, most=200_000)
+
+    def download_uri(self, given: Parameters) -> dict[str, Any]:
+        container, version = self._version(given)
+        uri = str(version["properties"].get("modelUri") or "")
+        location = parse(uri)
+        if location is None:
+            raise invalid(
+                f"The model '{container['name']}:{version['name']}' lies at '{uri}', which MLflow can't read."
+            )
+        return {"artifact_uri": download_uri(self.workspace, self.host, location, container["name"], version["name"])}
+
+    def set_version_tag(self, given: Parameters) -> dict[str, Any]:
+        return self._set_tag(self._version(given)[1], given)
+
+    def delete_version_tag(self, given: Parameters) -> dict[str, Any]:
+        return self._delete_tag(self._version(given)[1], given)
+
+    # -- the documents -------------------------------------------------------------------------------------------
+
+    def _containers(self) -> list[Document]:
+        found = self.store.list(f"{self.workspace.id}/models")
+        return [container for container in found if not container["properties"].get("isArchived")]
+
+    def _container(self, name: str) -> Document:
+        container = self.store.get(documents.container_id(self.workspace, name))
+        if container is None:
+            raise missing(f"Registered Model with name={name} not found")
+        return container
+
+    def _versions(self, container: Document) -> list[Document]:
+        found = self.store.list(f"{container['id']}/versions")
+        return [version for version in found if not version["properties"].get("isArchived")]
+
+    def _version(self, given: Parameters) -> tuple[Document, Document]:
+        name, version = _text(given, "name"), _text(given, "version")
+        container = self._container(name)
+        document = self.store.get(f"{container['id']}/versions/{version}")
+        if document is None:
+            raise missing(f"Model Version (name={name}, version={version}) not found")
+        return container, document
+
+    def _aliases(self, container: Document) -> dict[str, str]:
+        found = self.store.list(f"{container['id']}/aliases")
+        return {document["name"]: document["version"] for document in found}
+
+    def _model(self, container: Document) -> dict[str, Any]:
+        return documents.model_entity(container, self._versions(container), self._aliases(container))
+
+    def _version_answer(self, container: Document, version: Document) -> dict[str, Any]:
+        return {"model_version": documents.version_entity(container["name"], version, self._aliases(container))}
+
+    def _set_tag(self, document: Document, given: Parameters) -> dict[str, Any]:
+        key, value = _tag(_text(given, "key"), given.get("value") or "")
+        document["properties"]["tags"] = {**(document["properties"].get("tags") or {}), key: value}
+        self.store.put(document, by=self.caller)
+        return {}
+
+    def _delete_tag(self, document: Document, given: Parameters) -> dict[str, Any]:
+        if (document["properties"].get("tags") or {}).pop(_text(given, "key"), None) is not None:
+            self.store.put(document, by=self.caller)
+        return {}
+
+    def _location(self, source: str) -> Location:
+        """Where a version's `source` lies; `models:/NAME/V` is the place of that version (copy_model_version)."""
+        if match := re.fullmatch(r"models:/+([^/]+)/([^/]+)", source):
+            _, version = self._version({"name": match[1], "version": match[2]})
+            source = str(version["properties"]["modelUri"])
+        location = parse(source)
+        if location is None or not location.path:
+            raise invalid(
+                f"The model source '{source}' is not an artifact of this workspace. "
+                "Register runs:/RUN/PATH, a file:// folder made by save_model, models:/NAME/VERSION, or "
+                "azureml://datastores/NAME/paths/PATH."
+            )
+        try:
+            self.artifacts.container_of(self.workspace, location.datastore)
+        except AzureError as error:
+            raise missing(error.message) from error
+        return location
+
+
+def _text(given: Parameters, name: str) -> str:
+    value = given.get(name)
+    if value is None or value == "":
+        raise invalid(f"Missing value for required parameter '{name}'.")
+    if not isinstance(value, str):
+        raise invalid(f"Invalid value {value!r} for parameter '{name}' supplied: it must be a string.")
+    return value
+
+
+def _list(given: Parameters, name: str) -> Sequence[str]:
+    value = given.get(name) or []
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise invalid(f"Invalid value {value!r} for parameter '{name}' supplied: it must be a list of strings.")
+    return items
+
+
+def _tag(key: str, value: object) -> tuple[str, str]:
+    text = str(value)
+    if len(key) > _TAG_KEY_LENGTH or len(text) > _TAG_VALUE_LENGTH:
+        raise invalid(
+            f"The tag '{key[:50]}' is too long: its key may have {_TAG_KEY_LENGTH} characters, "
+            f"its value {_TAG_VALUE_LENGTH}."
+        )
+    return key, text
+
+
+def _tags(given: Parameters) -> dict[str, str]:
+    return dict(_tag(str(tag["key"]), tag.get("value") or "") for tag in given.get("tags") or [])
+
+
+def _stage(stage: str) -> str:
+    for known in documents.STAGES:
+        if known.lower() == stage.lower():
+            return known
+    raise invalid(f"Invalid Model Version stage: {stage}. Value must be one of {', '.join(documents.STAGES)}.")
+
+
+def _alias(given: Parameters) -> str:
+    alias = _text(given, "alias")
+    if not _ALIAS.fullmatch(alias):
+        raise invalid(
+            f"Invalid alias name: '{alias}'. Names may only contain alphanumerics, underscores (_), and dashes (-)."
+        )
+    if alias.lower() == "latest" or re.fullmatch(r"[vV]\d+", alias):
+        raise invalid(f"The alias name '{alias}' is reserved.")
+    return alias
+
+
+def _paged(key: str, items: Sequence[Any], given: Parameters, *, default: int, most: int) -> dict[str, Any]:
+    try:
+        size = int(given.get("max_results") or default)
+    except (TypeError, ValueError):
+        raise invalid(f"Invalid value {given['max_results']!r} for parameter 'max_results' supplied.") from None
+    if not 1 <= size <= most:
+        raise invalid(f"Invalid value for max_results: {size}. It must be between 1 and {most}.")
+    found, token = searching.page(items, str(given.get("page_token") or ""), size)
+    return {key: list(found), **({"next_page_token": token} if token else {})}
+
+
+# Method and path below /mlflow/ of MLflow's REST API, and what answers it.
+OPERATIONS: dict[tuple[str, str], Callable[[Registry, Parameters], dict[str, Any]]] = {
+    ("POST", "registered-models/create"): Registry.create_model,
+    ("GET", "registered-models/get"): Registry.get_model,
+    ("PATCH", "registered-models/update"): Registry.update_model,
+    ("POST", "registered-models/rename"): Registry.rename_model,
+    ("DELETE", "registered-models/delete"): Registry.delete_model,
+    ("GET", "registered-models/search"): Registry.search_models,
+    ("GET", "registered-models/get-latest-versions"): Registry.latest_versions,
+    ("POST", "registered-models/get-latest-versions"): Registry.latest_versions,
+    ("POST", "registered-models/set-tag"): Registry.set_model_tag,
+    ("DELETE", "registered-models/delete-tag"): Registry.delete_model_tag,
+    ("POST", "registered-models/alias"): Registry.set_alias,
+    ("DELETE", "registered-models/alias"): Registry.delete_alias,
+    ("GET", "registered-models/alias"): Registry.get_by_alias,
+    ("POST", "model-versions/create"): Registry.create_version,
+    ("GET", "model-versions/get"): Registry.get_version,
+    ("PATCH", "model-versions/update"): Registry.update_version,
+    ("DELETE", "model-versions/delete"): Registry.delete_version,
+    ("GET", "model-versions/search"): Registry.search_versions,
+    ("GET", "model-versions/get-download-uri"): Registry.download_uri,
+    ("POST", "model-versions/transition-stage"): Registry.transition_stage,
+    ("POST", "model-versions/set-tag"): Registry.set_version_tag,
+    ("DELETE", "model-versions/delete-tag"): Registry.delete_version_tag,
+}
