@@ -1,15 +1,261 @@
-"""The `run` command."""
+"""The `run` command: check, set up, run under act, tell.
+
+Exit codes: 0 every job succeeded; 1 a job failed; 2 the run could not be started as asked; 130 it was cancelled.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
 
-from ..paths import StatePaths
+from azureml_local import certificates, daemon, settings, shell_environment
+from azureml_local.local_api import local_key
+from azureml_local.paths import REPOSITORY, StatePaths
+from azureml_local.settings import Settings
+from azureml_local.tokens import Tokens
+
+from . import act, workflow_file
+from .records import Reader, RunRecord
+from .repositories import mapping
+from .terminal import Terminal, job_rows, table
+from .workflow_file import WorkflowError
+
+# Other repositories name the suite by its GitHub name; the documentation's placeholder works too.
+PLACEHOLDER = "OWNER/REPO"
+DEFAULT_REPOSITORY = "local/repository"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("workflow", help="a workflow of .github/workflows, with or without .yml")
+    """The options of `azureml-local run`."""
+    parser.add_argument("workflow", help="a workflow of .github/workflows (with or without .yml), or a path")
+    parser.add_argument("-i", "--input", action="append", default=[], metavar="K=V", help="an input of a manual run")
+    parser.add_argument("--event", help="event to send (default workflow_dispatch, else the file's first)")
+    parser.add_argument("-e", "--event-file", type=Path, help="JSON payload of the event")
+    parser.add_argument("--var", action="append", default=[], metavar="K=V", help="a configuration variable (vars.K)")
+    parser.add_argument("--secret", action="append", default=[], metavar="K=FILE", help="a secret, read from a file")
+    parser.add_argument("-C", "--directory", type=Path, help="another repository (default: this one)")
+    parser.add_argument("-j", "--job", default="", help="only this job and what it needs")
+    parser.add_argument("--local-repository", action="append", default=[], metavar="OWNER/REPO@REF=FOLDER",
+                        help="a folder that stands for a remote action or workflow")  # fmt: skip
+    parser.add_argument("--suite", action="append", default=[], metavar="OWNER/REPO",
+                        help="a GitHub name under which workflows use this suite")  # fmt: skip
+    parser.add_argument("-q", "--quiet", action="store_true", help="no step logs, only jobs, steps and errors")
+
+
+def pairs(values: list[str], what: str) -> dict[str, str]:
+    """`K=V` options as a dictionary. Raises WorkflowError for one without `=`."""
+    found = {}
+    for value in values:
+        name, separator, rest = value.partition("=")
+        if not separator or not name:
+            raise WorkflowError(f"{what} '{value}': write it as NAME=VALUE")
+        found[name] = rest
+    return found
+
+
+def git(repository: Path, *arguments: str) -> str:
+    """A fact from git, or '' where there is none."""
+    done = subprocess.run(["git", "-C", str(repository), *arguments], capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def repository_name(repository: Path) -> str:
+    """OWNER/REPO from the origin remote, else a stand-in name."""
+    url = git(repository, "remote", "get-url", "origin").removesuffix(".git")
+    parts = url.replace(":", "/").split("/")
+    return "/".join(parts[-2:]) if "github.com" in url and len(parts) > 2 else DEFAULT_REPOSITORY
+
+
+def choose_event(file: Path, document: Mapping[object, object], asked: str | None) -> str:
+    """The event to send; one that the workflow does not listen to is refused."""
+    listens = workflow_file.events(document)
+    event = asked or ("workflow_dispatch" if "workflow_dispatch" in listens else next(iter(listens), ""))
+    if event not in listens:
+        raise WorkflowError(f"{file.name} does not run on '{event}'; it runs on: {', '.join(listens) or 'nothing'}")
+    return event
+
+
+def job_environments(document: Mapping[object, object]) -> set[str]:
+    """The GitHub environments the file's jobs name literally ('' for jobs without one)."""
+    names = set()
+    jobs = document.get("jobs") or {}
+    assert isinstance(jobs, dict)
+    for job in jobs.values():
+        value = job.get("environment") or ""
+        names.add(str(value.get("name", "") if isinstance(value, dict) else value))
+    return names
+
+
+def id_token_request(paths: StatePaths, config: Settings, claims: Mapping[str, str], environments: set[str]) -> str:
+    """Let the local workspace trust this repository, and get what the jobs ask ID tokens with."""
+    name, ref = claims["repository"], claims["ref"]
+    trust = [f"repo:{name}:ref:{ref}", f"repo:{name}:pull_request"]
+    trust += [f"repo:{name}:environment:{environment}" for environment in sorted(environments) if environment]
+    key = local_key(Tokens.load(paths, config))
+    body = {"claims": dict(claims), "trust": trust}
+    return str(daemon.request(paths, config, "POST", "/id-token-requests", body, key=key)["token"])
+
+
+def prepare(paths: StatePaths, config: Settings, arguments: argparse.Namespace) -> act.ActRun:
+    """Check everything that can be checked before act starts, and lay out the run's folder."""
+    repository = (arguments.directory or REPOSITORY).resolve()
+    if not git(repository, "rev-parse", "--git-dir"):
+        raise WorkflowError(f"{repository} is not a git repository; act needs one to know commit and branch")
+    file = workflow_file.find(repository, arguments.workflow)
+    document = workflow_file.load(file)
+    event = choose_event(file, document, arguments.event)
+    inputs = pairs(arguments.input, "--input")
+    if event == "workflow_dispatch":
+        workflow_file.check_inputs(file, workflow_file.events(document)[event].get("inputs") or {}, inputs)
+    elif inputs:
+        raise WorkflowError(f"inputs belong to workflow_dispatch; a {event} event carries them in --event-file")
+    run_id = str(time.time_ns() // 1_000_000)
+    folder = paths.runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{file.stem}-{uuid.uuid4().hex[:4]}"
+    folder.mkdir(parents=True)
+    name = repository_name(repository)
+    given = {
+        key: Path(value).resolve() for key, value in pairs(arguments.local_repository, "--local-repository").items()
+    }
+    folders = mapping(
+        workflow_file.remote_uses(repository, file),
+        given=given,
+        suite_names=[PLACEHOLDER, repository_name(REPOSITORY), *arguments.suite],
+        scratch=folder,
+    )
+    payload = json.loads(arguments.event_file.read_text()) if arguments.event_file else {}
+    if event == "workflow_dispatch":
+        payload.setdefault("inputs", inputs)
+    event_file = folder / "event.json"
+    event_file.write_text(json.dumps(payload))
+    claims = {
+        "repository": name,
+        "repository_owner": name.split("/")[0],
+        "ref": f"refs/heads/{git(repository, 'rev-parse', '--abbrev-ref', 'HEAD') or 'main'}",
+        "sha": git(repository, "rev-parse", "HEAD"),
+        "event_name": event,
+        "run_id": run_id,
+        "run_attempt": "1",
+        "actor": "local",
+        "workflow": file.name,
+    }
+    environments = job_environments(document)
+    if len(environments) == 1:
+        claims["environment"] = environments.copy().pop()
+    token = id_token_request(paths, config, claims, environments)
+    certificates.write_bundle(paths)
+    azure = shell_environment.variables(paths, config)
+    for secret in ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_ID", "AZURE_TENANT_ID"):
+        del azure[secret]  # a runner has none of these; workflows take them from vars and secrets
+    service_principal = {
+        "clientId": config.client_id,
+        "clientSecret": config.client_secret,
+        "subscriptionId": config.subscription_id,
+        "tenantId": config.tenant_id,
+    }
+    return act.ActRun(
+        repository=repository,
+        workflow=file,
+        event=event,
+        event_file=event_file,
+        folder=folder,
+        repositories=folders,
+        inputs=inputs,
+        env={
+            "GITHUB_RUN_ID": run_id,
+            "GITHUB_REPOSITORY": name,
+            "ACTIONS_ID_TOKEN_REQUEST_URL": "https://token.actions.githubusercontent.com/id-token?api-version=2.0",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": token,
+            "AZUREML_LOCAL_RUN_FOLDER": str(folder),
+        },
+        secrets={
+            # Not for workflows to read: act masks the values of secrets in every log line.
+            "ID_TOKEN_REQUEST_TOKEN": token,
+            "AZURE_CREDENTIALS": json.dumps(service_principal),
+            "AZURE_CLIENT_ID": config.client_id,
+            "AZURE_TENANT_ID": config.tenant_id,
+            "AZURE_SUBSCRIPTION_ID": config.subscription_id,
+            **{key: Path(value).read_text() for key, value in pairs(arguments.secret, "--secret").items()},
+        },
+        variables={
+            "AZURE_CLIENT_ID": config.client_id,
+            "AZURE_TENANT_ID": config.tenant_id,
+            "AZURE_SUBSCRIPTION_ID": config.subscription_id,
+            "RESOURCE_GROUP": config.resource_group,
+            "WORKSPACE_NAME": config.workspace,
+            **pairs(arguments.var, "--var"),
+        },
+        process_env={
+            **azure,
+            "AZURE_CONFIG_DIR": str(folder / "home" / "azure"),
+            "PATH": act.search_path(shell_environment.bin_folder(paths)),
+            "LANG": "C.UTF-8",
+        },
+        job=arguments.job,
+    )
+
+
+def keep_summaries(record: RunRecord, folder: Path) -> list[Path]:
+    """The jobs' summaries as Markdown files in the run's folder."""
+    files = []
+    for job in record.jobs.values():
+        if job.summary.strip():
+            file = folder / f"summary-{job.job_id}.md"
+            file.write_text(job.summary)
+            files.append(file)
+    return files
+
+
+def execute(run: act.ActRun, terminal: Terminal) -> tuple[RunRecord, int]:
+    """Run it, showing and recording; the code is 0, 1, or 130 when it was cancelled."""
+    reader = Reader(terminal.show, time.monotonic)
+    interrupted = False
+    with (run.folder / "act.jsonl").open("w") as log:
+
+        def feed(line: str) -> None:
+            log.write(line)
+            reader.feed(line)
+
+        try:
+            code = act.execute(run, feed)
+        except KeyboardInterrupt:
+            interrupted, code = True, 130
+    record = reader.record
+    if code in {130, -2, -15} or interrupted:
+        return record, 130
+    return record, 0 if record.succeeded else 1
+
+
+def report(record: RunRecord, run: act.ActRun, code: int) -> None:
+    """The end of a run on the terminal: summaries, jobs and steps with durations, what went wrong, where it is kept."""
+    files = keep_summaries(record, run.folder)
+    for file in files:
+        print(f"\n{'─' * 20} {file.name} {'─' * 20}\n{file.read_text().strip()}")
+    print("\n" + table(job_rows(record), header=("job / step", "result", "duration")))
+    if not record.jobs:
+        print("No job ran: every job's `if:` was false, or act could not read the workflow.")
+    for problem in record.problems:
+        print(f"✗ {problem}")
+    outcome = {0: "succeeded", 130: "was cancelled"}.get(code, "failed")
+    print(f"\n{run.workflow.name} {outcome}. Summaries, artifacts and the full log: {run.folder}")
 
 
 def run(paths: StatePaths, arguments: argparse.Namespace) -> int:
-    raise NotImplementedError
+    """`azureml-local run`."""
+    config = settings.load(paths)
+    if daemon.find(paths, config) is None:
+        print("azureml-local: not running; start it with: azureml-local up", file=sys.stderr)
+        return 2
+    try:
+        prepared = prepare(paths, config, arguments)
+    except (WorkflowError, ValueError, OSError) as error:
+        print(f"azureml-local run: {error}", file=sys.stderr)
+        return 2
+    record, code = execute(prepared, Terminal(quiet=arguments.quiet))
+    report(record, prepared, code)
+    return code

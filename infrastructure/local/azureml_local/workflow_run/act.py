@@ -1,0 +1,158 @@
+"""Running act in host mode: its command line, its environment, its end.
+
+act gets a throw-away HOME, and only the variables a runner would have. Secrets and tokens travel in files that only the
+owner can read and that are gone when act is.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from azureml_local.settings import write_private
+
+from .workflow_file import WorkflowError
+
+RUNNERS = ("ubuntu-latest", "ubuntu-24.04", "ubuntu-22.04")
+_SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
+
+
+@dataclass(frozen=True)
+class ActRun:
+    """What one act process is given. Paths are absolute.
+
+    env: variables of every step (a file); secrets and variables: `secrets.X` and `vars.X` (files);
+    process_env: the environment act itself runs in, inherited by steps in host mode.
+    """
+
+    repository: Path
+    workflow: Path
+    event: str
+    event_file: Path
+    folder: Path
+    repositories: Mapping[str, Path]
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    process_env: Mapping[str, str] = field(default_factory=dict)
+    job: str = ""
+    runners: tuple[str, ...] = RUNNERS
+
+
+def binary() -> str:
+    """The act that the development lock installs."""
+    beside = Path(sys.executable).parent / "act"
+    found = str(beside) if beside.exists() else shutil.which("act")
+    if found is None:
+        raise WorkflowError("act is not installed beside this Python. `make setup` installs it.")
+    return found
+
+
+def search_path(first: Path) -> str:
+    """PATH of the steps: our az, this Python's folder, the system's, and wherever git, bash and node are."""
+    folders = [str(first), str(Path(sys.executable).parent), *_SYSTEM_PATH]
+    for name in ("git", "bash", "node"):
+        found = shutil.which(name)
+        if found:
+            folders.append(str(Path(found).parent))
+    return ":".join(dict.fromkeys(folders))
+
+
+def dotenv(pairs: Mapping[str, str]) -> bytes:
+    """NAME="value" lines as act's reader takes them: quotes and backslashes escaped, newlines as \\n."""
+    lines = []
+    for name, value in pairs.items():
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("\n", "\\n")
+        lines.append(f'{name}="{escaped}"')
+    return ("\n".join(lines) + "\n").encode()
+
+
+def command(run: ActRun) -> list[str]:
+    """The argument list. No secret stands in it."""
+    arguments = [
+        binary(), run.event, "--workflows", str(run.workflow), "--json", "--rm", "--no-cache-server",
+        "--action-offline-mode", "--container-daemon-socket", "-", "--directory", str(run.repository),
+        "--action-cache-path", str(run.folder / "home" / "cache"),
+        "--eventpath", str(run.event_file),
+        "--env-file", str(run.folder / ".env"),
+        "--secret-file", str(run.folder / ".secrets"),
+        "--var-file", str(run.folder / ".vars"),
+        "--input-file", "/dev/null",
+    ]  # fmt: skip
+    for label in run.runners:
+        arguments += ["--platform", f"{label}=-self-hosted"]
+    for name, folder in sorted(run.repositories.items()):
+        arguments += ["--local-repository", f"{name}={folder}"]
+    for name, value in run.inputs.items():
+        arguments += ["--input", f"{name}={value}"]
+    if run.job:
+        arguments += ["--job", run.job]
+    return arguments
+
+
+def execute(run: ActRun, feed: Callable[[str], None]) -> int:
+    """Run act to its end, handing on each line. SIGINT and SIGTERM go on to act, which cancels the workflow.
+
+    Returns act's exit code. The private files and the throw-away HOME are gone afterwards, however it ended.
+    """
+    private = {".env": run.env, ".secrets": run.secrets, ".vars": run.variables}
+    home = run.folder / "home"
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        for name, pairs in private.items():
+            write_private(run.folder / name, dotenv(pairs))
+        process = subprocess.Popen(
+            command(run),
+            cwd=run.repository,
+            env={**run.process_env, "HOME": str(home)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        with _forwarding(process):
+            assert process.stdout is not None
+            for line in process.stdout:
+                feed(line)
+            return process.wait()
+    finally:
+        for name in private:
+            (run.folder / name).unlink(missing_ok=True)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+class _forwarding:  # noqa: N801 - reads as a with-statement's verb
+    """Hand SIGINT and SIGTERM to act while it runs; a second one ends it at once."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self._before: dict[signal.Signals, object] = {}
+        self._asked = False
+
+    def _forward(self, number: int, _frame: object) -> None:
+        if self._asked:
+            self._process.kill()
+        self._asked = True
+        self._process.send_signal(signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._forward)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()

@@ -1,0 +1,93 @@
+"""Which folder stands for each remote action under act: there is no GitHub to fetch it from.
+
+A stand-in does what the action does, locally: azure/login signs in with the job's ID token, upload-artifact keeps files
+in the run's folder. The suite itself, used from another repository, is an export of its git files, never the working
+tree: act copies a mapped folder with everything that git ignores.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from azureml_local.paths import REPOSITORY
+
+from .workflow_file import RemoteUse, WorkflowError, remote_uses
+
+STAND_INS = Path(__file__).parent / "stand_ins"
+# act itself stands in for checkout: it copies the working tree, .gitignore honoured.
+BUILT_IN = frozenset({"actions/checkout"})
+
+
+def export(source: Path, target: Path) -> Path:
+    """Copy the files that git knows (tracked, or untracked and not ignored), as they are now."""
+    listed = subprocess.run(
+        ["git", "-C", str(source), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        capture_output=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        origin, copy = source / name, target / name
+        if origin.is_file():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(origin, copy)
+    return target
+
+
+def mapping(
+    uses: Iterable[RemoteUse], *, given: Mapping[str, Path], suite_names: Iterable[str], scratch: Path
+) -> dict[str, Path]:
+    """`owner/repo@ref` -> folder for each remote use. Raises WorkflowError naming every one that nothing stands for.
+
+    given: what the user mapped, by `owner/repo@ref` or `owner/repo`.
+    suite_names: repository names under which other repositories use this suite.
+    scratch: where the suite's export goes.
+    """
+    suite = {name.lower() for name in suite_names}
+    folders: dict[str, Path] = {}
+    missing: list[str] = []
+    queue, seen = list(uses), set()
+    while queue:
+        use = queue.pop()
+        key = f"{use.repository}@{use.ref}"
+        if use.repository in BUILT_IN or (key, use.path) in seen:
+            continue
+        seen.add((key, use.path))
+        folder = folders.get(key) or given.get(key) or given.get(use.repository)
+        if folder is None and use.repository.lower() in suite:
+            folder = scratch / "suite"
+            if not folder.exists():
+                export(REPOSITORY, folder)
+        if folder is None:
+            stand_in = STAND_INS / use.repository
+            folder = stand_in if stand_in.is_dir() else None
+        if folder is None:
+            missing.append(f"{key} (in {use.file.name})")
+            continue
+        folders[key] = folder
+        inner = folder / use.path
+        for file in (inner, inner / "action.yml", inner / "action.yaml"):
+            if file.is_file():
+                queue.extend(remote_uses(folder, file))
+                break
+    if missing:
+        raise WorkflowError(
+            "nothing on this machine stands for: "
+            + ", ".join(sorted(missing))
+            + ". Map a folder with --local-repository OWNER/REPO@REF=FOLDER; there are stand-ins for "
+            + ", ".join(stand_in_names())
+        )
+    return folders
+
+
+def stand_in_names() -> list[str]:
+    """The remote actions that have a stand-in here."""
+    return sorted(
+        {
+            f"{file.relative_to(STAND_INS).parts[0]}/{file.relative_to(STAND_INS).parts[1]}"
+            for file in STAND_INS.glob("*/*/**/action.yml")
+        }
+        | BUILT_IN
+    )
