@@ -147,7 +147,7 @@ def invent_trip(dice: Dice) -> Trip:
     dropoff = pickup + timedelta(seconds=int(minutes * 60))
 
     return Trip(
-        cost=_cost(dice, start, end, pickup, miles, minutes),
+        cost=_cost(dice, start, end, pickup=pickup, miles=miles, minutes=minutes),
         distance=round(miles, 2),
         dropoff_latitude=end_latitude,
         dropoff_longitude=end_longitude,
@@ -178,7 +178,7 @@ def _point(dice: Dice, zone: Zone) -> tuple[float, float]:
     return round(zone.latitude + zone.spread * north / 2, 6), round(zone.longitude + zone.spread * east / 2, 6)
 
 
-def _cost(dice: Dice, start: Zone, end: Zone, pickup: datetime, miles: float, minutes: float) -> float:
+def _cost(dice: Dice, start: Zone, end: Zone, *, pickup: datetime, miles: float, minutes: float) -> float:
     """What the passenger pays, in dollars, without a tip: fare, surcharges, tolls."""
     weekday_peak = pickup.weekday() < 5 and 16 <= pickup.hour < 20
     night = pickup.hour >= 20 or pickup.hour < 6

@@ -86,7 +86,7 @@ class Decision:
         except (json.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"{path}: not a decision of the evaluate step: {error}") from None
         # Only a real boolean opens the gate: "false", 1 or a missing value must not.
-        if not isinstance(decision.deploy_flag, bool):
+        if type(decision.deploy_flag) is not bool:
             raise ValueError(f"{path}: deploy_flag is {decision.deploy_flag!r}, it must be true or false")
         return decision
 

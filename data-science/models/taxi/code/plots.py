@@ -14,7 +14,7 @@ def predicted_against_actual(actual: Any, predicted: Any) -> Figure:
     figure = Figure(figsize=(6, 6), layout="constrained")
     axes = figure.subplots()
     axes.scatter(actual, predicted, s=6, alpha=0.4)
-    top = float(max(max(actual), max(predicted)))
+    top = float(max(actual.max(), predicted.max()))
     axes.plot([0, top], [0, top], color="black", linewidth=1)
     axes.set(xlabel="fare paid, $", ylabel="fare predicted, $", title="Test rows")
     return figure
