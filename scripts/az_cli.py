@@ -153,7 +153,7 @@ class Az:
             raise failure("az login failed.", essence(done.stderr), ExitCode.SIGN_IN)
 
     def session_token(self) -> dict[str, Any]:
-        """`az account get-access-token` of the session that is already there: accessToken, expires_on, subscription …"""
+        """`az account get-access-token` of the present session: accessToken, expires_on, subscription …"""
         done = self._az("account", "get-access-token", "--resource", "https://management.azure.com", "--output", "json")
         if done.code:
             raise failure("There is no usable az session.", essence(done.stderr), ExitCode.SIGN_IN)

@@ -92,8 +92,8 @@ class GitHubOidc:
         if not self.available:
             raise ActionError(
                 "GitHub offers no ID token to this job.",
-                "The job lacks `permissions: id-token: write`, or the run comes from a fork's pull request, which never "
-                "gets it.",
+                "The job lacks `permissions: id-token: write`, or the run comes from a fork's pull request, which "
+                "never gets it.",
                 "Add `permissions: {id-token: write, contents: read}` to the job.",
                 "https://docs.github.com/actions/reference/security/oidc",
                 exit_code=ExitCode.SIGN_IN,
@@ -181,7 +181,7 @@ def parse_credentials(text: str) -> Principal:
     except ValueError:
         raise ValueError("it is not JSON") from None
     if not isinstance(document, dict):
-        raise ValueError("it is not a JSON object")
+        raise ValueError("it is not a JSON object")  # noqa: TRY004 - bad text, not a caller's mistake
     names = ("clientId", "clientSecret", "tenantId")
     missing = [name for name in names if not isinstance(document.get(name), str) or not document[name]]
     if missing:

@@ -148,7 +148,8 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         "unknown-vm-size",
-        r"InvalidVmSize|VM ?Size .*(not supported|not available|invalid|not valid)|SkuNotAvailable|STANDARD_\S+ is not supported",
+        r"InvalidVmSize|VM ?Size .*(not supported|not available|invalid|not valid)|SkuNotAvailable"
+        r"|STANDARD_\S+ is not supported",
         "This VM size does not exist in the workspace's region, or may not be used by it.",
         "Choose one of `az ml compute list-sizes` as node-sku.",
         f"{DOCS}/concept-compute-target#supported-vm-series-and-sizes",
@@ -169,7 +170,8 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         "unknown-environment",
-        r"(No|unknown) environment( exists)?|environment \S+ (not found|does not exist)|Environment.*(could not|was not|not) (be )?found",
+        r"(No|unknown) environment( exists)?|environment \S+ (not found|does not exist)"
+        r"|Environment.*(could not|was not|not) (be )?found",
         "The job names an environment, or a version of one, that is not registered in this workspace.",
         "Run register-environment before run-pipeline, and compare `environment:` with the environment file's name.",
         f"{DOCS}/how-to-manage-environments-v2",
@@ -185,7 +187,8 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         "yaml-syntax",
-        r"while (scanning|parsing) a|mapping values are not allowed|could not find expected|YamlError|Error while parsing yaml",
+        r"while (scanning|parsing) a|mapping values are not allowed|could not find expected|YamlError"
+        r"|Error while parsing yaml",
         "The file is not valid YAML.",
         "Mend the line named above; indentation and a missing space after ':' are the usual reasons.",
         "",
@@ -200,7 +203,8 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         "extension",
-        r"'ml' is misspelled or not recognized|No (matching )?extensions? (found )?.*\bml\b|Version '\S+' not found for extension 'ml'",
+        r"'ml' is misspelled or not recognized|No (matching )?extensions? (found )?.*\bml\b"
+        r"|Version '\S+' not found for extension 'ml'",
         "The `ml` extension of the Azure CLI could not be installed.",
         "Check that the runner reaches https://aka.ms, and that ml-extension-version names a published version.",
         f"{DOCS}/how-to-configure-cli",
@@ -234,7 +238,7 @@ IN_LOGS: tuple[Known, ...] = (
         "file-missing",
         r"(FileNotFoundError: .*?: |can't open file )'(?P<what>[^']+)'",
         "The step looked for {what} and did not find it.",
-        "Check the step's `code:` folder and its input bindings; a step sees its own code folder and inputs, nothing else.",
+        "Check the step's `code:` folder and its input bindings: a step sees these and nothing else.",
         f"{DOCS}/reference-yaml-job-pipeline",
     ),
     Known(
@@ -293,7 +297,7 @@ class Problem:
 
 @dataclass
 class ActionError(Exception):
-    """A failure the user is told about: what happened, why, what to do, where to read on. `detail` is Azure's own text."""
+    """A failure the user is told about: what happened, why, what to do, where to read on. `detail`: Azure's text."""
 
     what: str
     cause: str = ""

@@ -29,13 +29,20 @@ class Inputs:
     def raw(self, name: str) -> str:
         return self._env.get(variable(name), "").strip()
 
-    def wrong(self, name: str, value: str, allowed: str, mend: str = "", file: str = "", line: int = 0) -> None:
+    def wrong(self, name: str, value: str, allowed: str, mend: str = "", *, file: str = "", line: int = 0) -> None:
         """Note one bad input: its name, its value, what is allowed, how to mend it."""
         shown = f"'{value}'" if value else "empty"
         self.problems.append(Problem(f"{name} is {shown}: {allowed}.{' ' + mend if mend else ''}", file, line))
 
     def text(
-        self, name: str, *, required: bool = False, default: str = "", pattern: str = "", allowed: str = "", mend: str = ""
+        self,
+        name: str,
+        *,
+        required: bool = False,
+        default: str = "",
+        pattern: str = "",
+        allowed: str = "",
+        mend: str = "",
     ) -> str:
         """A text that matches `pattern` as a whole; `allowed` says the pattern in words."""
         value = self.raw(name) or default
@@ -105,8 +112,17 @@ def _similar(path: Path) -> str:
     return f"There is: {', '.join(names)}." if names else ""
 
 
-#: Resource groups and workspaces: what Azure allows in their names.
-RESOURCE_GROUP = (r"[\w().-]{0,89}[\w()-]", "it may have up to 90 letters, digits, and - _ ( ) ., not ending in '.'")
-WORKSPACE = (r"[a-zA-Z0-9][a-zA-Z0-9_-]{1,32}", "it must have 2 to 33 letters, digits, - or _, starting with a letter or digit")
-COMPUTE = (r"[a-zA-Z][a-zA-Z0-9-]{1,22}[a-zA-Z0-9]", "it must have 3 to 24 letters, digits or -, starting with a letter")
-ASSET = (r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}", "it must have up to 255 letters, digits, - _ or ., starting with a letter or digit")
+#: What Azure allows in names: the pattern, and the pattern in words.
+RESOURCE_GROUP = (r"[\w().-]{0,89}[\w()-]", "it may have up to 90 letters, digits and - _ ( ) ., not ending in '.'")
+WORKSPACE = (
+    r"[a-zA-Z0-9][a-zA-Z0-9_-]{1,32}",
+    "it must have 2 to 33 letters, digits, - or _, starting with a letter or digit",
+)
+COMPUTE = (
+    r"[a-zA-Z][a-zA-Z0-9-]{0,22}[a-zA-Z0-9]",
+    "it must have 2 to 24 letters, digits or -, starting with a letter and not ending with -",
+)
+ASSET = (
+    r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}",
+    "it must have up to 255 letters, digits, - _ or ., starting with a letter or digit",
+)

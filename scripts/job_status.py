@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from clock import Clock, spoken
 from errors import ActionError, ExitCode
-from rest import Unreachable
+from rest import UnreachableError
 
 IN_PROGRESS = frozenset(
     {
@@ -30,7 +30,7 @@ SILENCE = 30 * 60.0  # seconds without any answer from Azure before waiting is g
 
 
 def interval(waited: float) -> float:
-    """Seconds until the next look: short at first, never so long that the end is seen late, within ARM's read limits."""
+    """Seconds until the next look: short at first, always soon enough."""
     if waited < 60:
         return 1.0
     return 2.0 if waited < 600 else 3.0
@@ -40,8 +40,8 @@ def interval(waited: float) -> float:
 class Wait:
     """Waits until a job has ended.
 
-    `status` asks for the current state and may raise Unreachable: that is lived through, told once, until Azure was
-    silent for SILENCE seconds. `each_look` is called after every answer (logs are followed there). `timeout` in
+    `status` asks for the current state and may raise UnreachableError: that is lived through, told once, until Azure
+    was silent for SILENCE seconds. `each_look` is called after every answer (logs are followed there). `timeout` in
     seconds, 0 for none.
     """
 
@@ -63,7 +63,7 @@ class Wait:
             waited = self.clock.monotonic() - began
             try:
                 state = self.status()
-            except Unreachable as error:
+            except UnreachableError as error:
                 if not silent:
                     self.warn(f"Azure does not answer ({error.detail}); waiting on, the job does not depend on it.")
                 silent = True

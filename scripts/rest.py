@@ -35,12 +35,12 @@ class AzureError(ActionError):
     code: str = ""
 
 
-class Unreachable(ActionError):
+class UnreachableError(ActionError):
     """Azure did not answer, or only with 408, 429 and 5xx, through all attempts."""
 
 
 def error_of(response: Response) -> tuple[str, str]:
-    """Code and message of an error response: ARM's `{"error": {code, message}}`, Entra's `{error, error_description}`."""
+    """Code and message of an error: ARM's `{error: {code, message}}` or Entra's `{error, error_description}`."""
     try:
         body = response.json()
     except ValueError:
@@ -54,7 +54,7 @@ def error_of(response: Response) -> tuple[str, str]:
 
 
 def retryable(response: Response) -> bool:
-    """Whether the same request may succeed later: throttled, broken, or (409) the object is busy with something else."""
+    """Whether the same request may succeed later: throttled, broken, or (409) the object is busy."""
     if response.status in RETRY_STATUSES:
         return True
     return response.status == 409 and any(word in " ".join(error_of(response)).lower() for word in _BUSY)
@@ -115,7 +115,7 @@ class Rest:
         timeout: float = 60.0,
         anonymous: bool = False,
     ) -> Response:
-        """The final answer, whatever its status; Unreachable when every attempt failed for a passing reason.
+        """The final answer, whatever its status; UnreachableError when every attempt failed for a passing reason.
 
         `anonymous` leaves the token out: for URLs that carry their own signature.
         """
@@ -150,7 +150,7 @@ class Rest:
                 self._say(f"{method} {url.partition('?')[0]}: {last}; again in {wait:.1f} s")
                 self.clock.sleep(wait)
         found = failure(f"{method} {url.partition('?')[0]} failed {tries} times.", last, ExitCode.LOST)
-        raise Unreachable(found.what, found.cause, found.fix, found.link, found.detail, found.exit_code)
+        raise UnreachableError(found.what, found.cause, found.fix, found.link, found.detail, found.exit_code)
 
     def call(self, method: str, url: str, body: Any = None, *, attempts: int = 0, timeout: float = 60.0) -> Response:
         """The answer if it is 2xx, else AzureError."""
@@ -213,5 +213,5 @@ class Rest:
                 detail = f"{error.get('code', status)}: {error.get('message', 'no reason was given')}"
                 found = failure(f"{what} failed.", detail)
                 raise AzureError(found.what, found.cause, found.fix, found.link, detail, found.exit_code)
-        document = response.json()
-        return document
+        last: dict[str, Any] = response.json()
+        return last

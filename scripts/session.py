@@ -6,7 +6,6 @@ Ways to sign in, the first that is given: `credentials` (a service principal's J
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from az_cli import Az
@@ -114,11 +113,9 @@ class AzSessionCredential:
         return Token(direct.token(renew=True), self._clock.time() + 3000)
 
 
-def open_session(
-    target: Target, env: Mapping[str, str], az: Az, runner: Runner, transport: Transport, clock: Clock
-) -> Session:
+def open_session(target: Target, az: Az, runner: Runner, transport: Transport, clock: Clock) -> Session:
     """Sign in (the first token is fetched here, so that a refusal comes before anything is made)."""
-    oidc = GitHubOidc(env, transport, clock)
+    oidc = GitHubOidc(runner.env, transport, clock)
     if target.principal is not None:
         principal = ServicePrincipal(target.principal, oidc, transport, clock)
         principal.token()
@@ -132,4 +129,3 @@ def open_session(
         raise bad_input([Problem("subscription-id is empty, and the az session has no subscription: give it.")])
     runner.say("Using the az session that is already signed in")
     return Session(session, subscription, None)
-

@@ -1,7 +1,7 @@
 """One Azure Machine Learning workspace over REST: its jobs, runs, metrics, models, environments and clusters.
 
-Sources: https://learn.microsoft.com/rest/api/azureml/ (Jobs, Compute, Environment Versions, Model Versions, Workspaces);
-run history and MLflow are the services that the workspace's `discoveryUrl` names.
+Sources: https://learn.microsoft.com/rest/api/azureml/ (Jobs, Compute, Environments, Models, Workspaces); run
+history and MLflow are the services that the workspace's `discoveryUrl` names.
 """
 
 from __future__ import annotations
@@ -185,6 +185,10 @@ class Workspace:
     def put_compute(self, name: str, body: dict[str, Any]) -> Response:
         """Compute - Create Or Update; a long-running operation."""
         return self.rest.call("PUT", self.url(f"/computes/{quote(name)}"), body)
+
+    def patch_compute(self, name: str, body: dict[str, Any]) -> Response:
+        """Compute - Update: the scale settings of a cluster; everything else stays."""
+        return self.rest.call("PATCH", self.url(f"/computes/{quote(name)}"), body)
 
     def environment_version(self, name: str, version: str) -> dict[str, Any] | None:
         """Environment Versions - Get."""

@@ -1,0 +1,76 @@
+"""What a finished job left behind: its metrics, and the model version that it, and nobody else, registered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from workspace import Model, Run, Workspace
+
+#: Convention for the model that was best before: metrics `champion_<name>` beside `<name>`, and its version as a
+#: parameter or tag, all logged by whichever step compares.
+CHAMPION = "champion_"
+CHAMPION_VERSION = "champion_version"
+
+
+@dataclass(frozen=True)
+class Result:
+    """`metrics` are merged: the job's own win, then those of the step that started last."""
+
+    metrics: dict[str, float | str] = field(default_factory=dict)
+    models: list[Model] = field(default_factory=list)
+    champion_version: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric beside the champion's; `delta` is None where one of the two is no number."""
+
+    name: str
+    value: float | str
+    champion: float | str | None
+    delta: float | None
+
+
+def merged_metrics(workspace: Workspace, job: str, runs: list[Run]) -> dict[str, float | str]:
+    """Metrics of the steps in the order they started, then of the job itself; later ones win."""
+    metrics: dict[str, float | str] = {}
+    for run in sorted(runs, key=lambda each: each.started or each.created):
+        if run.id != job:
+            metrics.update(workspace.metrics(run.id))
+    metrics.update(workspace.metrics(job))
+    return metrics
+
+
+def made_by(model: Model, runs: set[str]) -> bool:
+    """Whether one of the runs registered this version: AML notes it as the version's job, older clients in its path."""
+    if model.job:
+        return model.job in runs
+    return any(f"/{run}/" in model.uri or f".{run}/" in model.uri for run in runs)
+
+
+def registered_models(workspace: Workspace, runs: set[str], name: str = "") -> list[Model]:
+    """The versions that the runs registered, newest first; of all models, or of `name`."""
+    names = [name] if name else workspace.model_names()
+    found = [model for each in names for model in workspace.model_versions(each) if made_by(model, runs)]
+    return sorted(found, key=lambda model: model.created, reverse=True)
+
+
+def gather(workspace: Workspace, job: str, runs: list[Run], model_name: str) -> Result:
+    """Everything that the outputs and the summary tell of a job."""
+    champion = ""
+    for run in [job, *(each.id for each in runs)]:
+        champion = champion or workspace.parameters_and_tags(run).get(CHAMPION_VERSION, "")
+    ids = {job, *(each.id for each in runs)}
+    return Result(merged_metrics(workspace, job, runs), registered_models(workspace, ids, model_name), champion)
+
+
+def compare(metrics: dict[str, float | str]) -> list[Comparison]:
+    """Each metric with the champion's of the same name, if there is one; sorted by name."""
+    rows = []
+    for name in sorted(metrics):
+        if name.startswith(CHAMPION):
+            continue
+        value, champion = metrics[name], metrics.get(CHAMPION + name)
+        both = isinstance(value, float) and isinstance(champion, float)
+        rows.append(Comparison(name, value, champion, value - champion if both else None))  # type: ignore[operator]
+    return rows
