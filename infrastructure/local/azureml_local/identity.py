@@ -39,7 +39,7 @@ def audience_of(scope: str, resource: str) -> str:
     for word in scope.split():
         if word.endswith("/.default"):
             return word[: -len("/.default")]
-    return resource or scope.split(" ")[0]
+    return resource or scope.split(" ", maxsplit=1)[0]
 
 
 def install(services: Services) -> None:

@@ -95,12 +95,12 @@ class FederatedCredentials:
             raise FederationError(
                 700213,
                 f"No matching federated identity record found for presented assertion subject '{subject}'. "
-                "Check your federated identity credential Subject, Audience and Issuer against the presented assertion.",
+                "Check your federated identity credential Subject, Audience and Issuer against the assertion.",
             )
 
 
 def request_token(services: Services, claims: Mapping[str, Any]) -> str:
-    """What a job gets as ACTIONS_ID_TOKEN_REQUEST_TOKEN: it may ask for ID tokens with these claims, and nothing else."""
+    """What a job gets as ACTIONS_ID_TOKEN_REQUEST_TOKEN: it may ask for ID tokens with these claims, nothing else."""
     now = int(time.time())
     return services.tokens.sign(
         {

@@ -104,7 +104,7 @@ class Proxy:
 
     def _bypasses(self, host: str) -> bool:
         host = host.lower()
-        return any(part == "" or host == part or host.endswith("." + part) for part in self._no_proxy)
+        return any(part in ("", host) or host.endswith("." + part) for part in self._no_proxy)
 
     async def _through_upstream(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         upstream = self._upstream

@@ -1,7 +1,7 @@
 """What every part of the workspace is given: the store, the keys, the clock, the routing table, the other parts.
 
-A part is a module with `install(services)`: it adds its routes to `services.routes`, its start and stop hooks, and, when
-other parts call it, sets its own attribute below. `app.py` installs the parts in the order of their dependence.
+A part is a module with `install(services)`: it adds its routes to `services.routes`, its start and stop hooks, and,
+when other parts call it, sets its own attribute below. `app.py` installs the parts in the order of their dependence.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from .paths import StatePaths
 from .routing import Routes, WorkspaceRef
 from .settings import Settings, workspace_id
-from .store import Clock, ResourceStore, utc_now
+from .store import Clock, Document, ResourceStore, utc_now
 
 if TYPE_CHECKING:
     from .blobs import BlobStore
@@ -41,6 +41,7 @@ class Services:
     routes: Routes = field(default_factory=Routes)
     on_start: list[Hook] = field(default_factory=list)
     on_stop: list[Hook] = field(default_factory=list)
+    on_workspace: list[Callable[[Document], None]] = field(default_factory=list)  # called with each workspace made
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("azureml_local"))
 
     # Set by the parts' own install().

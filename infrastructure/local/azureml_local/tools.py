@@ -1,7 +1,7 @@
 """Tools with their own locked virtual environment, built once by uv and shared: `az`, the MLflow server.
 
-Each lives in `<cache>/tools/<name>-<hash of its lock file and Python>`, so a new lock file makes a new one and an old one
-stays usable. Built beside and moved into place, so being killed half-way leaves nothing that looks finished.
+Each lives in `<cache>/tools/<name>-<hash of its lock file and Python>`, so a new lock file makes a new one and an old
+one stays usable. The marker `.ready` is written last, so being killed half-way leaves nothing that looks finished.
 """
 
 from __future__ import annotations
