@@ -8,7 +8,6 @@ Source: docs.github.com/actions/reference/security/oidc.
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -101,7 +100,7 @@ class FederatedCredentials:
 
 def request_token(services: Services, claims: Mapping[str, Any]) -> str:
     """What a job gets as ACTIONS_ID_TOKEN_REQUEST_TOKEN: it may ask for ID tokens with these claims, nothing else."""
-    now = int(time.time())
+    now = int(services.tokens.now())
     return services.tokens.sign(
         {
             "iss": ISSUER,
