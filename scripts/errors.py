@@ -47,7 +47,7 @@ _ROLES = f"{DOCS}/how-to-assign-roles"
 KNOWN: tuple[Known, ...] = (
     Known(
         "federated-subject-mismatch",
-        r"AADSTS(70021|700213|700211|7002138?)\b",
+        r"AADSTS70021([1-3]\d?)?\b",
         "Entra ID has no federated credential for this workflow: issuer, subject or audience of GitHub's token "
         "match none of the application's.",
         "Compare the claims printed above with the application's federated credentials. The subject names the "

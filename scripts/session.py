@@ -1,7 +1,7 @@
 """Common beginning of every action: which workspace, signed in as whom.
 
-Ways to sign in, the first that is given: `credentials` (a service principal's JSON), client-id with tenant-id
-(GitHub's OIDC), else the `az` session that azure/login or a person left.
+Ways to sign in, the first that is given: client-id with tenant-id (GitHub's OIDC), `credentials` (a service
+principal's JSON), else the `az` session that azure/login or a person left.
 """
 
 from __future__ import annotations
@@ -52,6 +52,12 @@ def read_target(inputs: Inputs, runner: Runner) -> Target:
     principal: Principal | None = None
     if given:
         runner.mask(given)
+    if client or tenant:
+        for name, value, other in (("client-id", client, "tenant-id"), ("tenant-id", tenant, "client-id")):
+            if not value:
+                inputs.wrong(name, "", f"it is required together with {other}", "Or leave both out to use azure/login.")
+        principal = Principal(client, tenant, subscription)
+    elif given:
         try:
             principal = parse_credentials(given)
         except ValueError as error:
@@ -60,11 +66,6 @@ def read_target(inputs: Inputs, runner: Runner) -> Target:
         else:
             runner.mask(principal.secret)
             subscription = subscription or principal.subscription_id
-    elif client or tenant:
-        for name, value, other in (("client-id", client, "tenant-id"), ("tenant-id", tenant, "client-id")):
-            if not value:
-                inputs.wrong(name, "", f"it is required together with {other}", "Or leave both out to use azure/login.")
-        principal = Principal(client, tenant, subscription)
     if principal is not None and not subscription:
         inputs.wrong("subscription-id", "", "it is required when the action signs in by itself")
     return Target(group, workspace, subscription, principal)
