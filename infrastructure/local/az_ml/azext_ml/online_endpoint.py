@@ -6,7 +6,7 @@ from typing import Any
 
 from knack.log import get_logger
 
-from .sdk import Entity, Overrides, dump, dump_all, is_missing, load, ml_client, open_in_browser, overriding, wait
+from .sdk import Entity, Overrides, dump_all, is_missing, load, ml_client, open_in_browser, overriding, wait
 
 logger = get_logger(__name__)
 
