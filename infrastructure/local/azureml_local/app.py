@@ -31,6 +31,7 @@ PARTS = (
     "identity",
     "arm",
     "local_api",
+    "extension_index",
     "blobs",
 )
 
