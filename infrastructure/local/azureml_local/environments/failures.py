@@ -20,7 +20,7 @@ def explain(plan: Plan, interpreter: Interpreter, output: str) -> str:
     """One sentence: what could not be installed, where it is asked for, and how to mend it."""
     text = re.sub(r"\s+", " ", output)
     if "No space left on device" in text:
-        return f"{plan.where}: the disk is full. Free some space, then run the job again."
+        return f"{plan.where}: the disk that holds the environments is full. Free some space, then run the job again."
     if re.search(r"invalid peer certificate|UnknownIssuer|self.signed certificate|CertificateUnknown", text):
         return (
             f"{plan.where}: the package index's certificate is not trusted here. Set SSL_CERT_FILE to a bundle "
