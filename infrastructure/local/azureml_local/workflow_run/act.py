@@ -67,9 +67,15 @@ def search_path(first: Path) -> str:
 
 
 def dotenv(pairs: Mapping[str, str]) -> bytes:
-    """NAME="value" lines as act's reader takes them: quotes and backslashes escaped, newlines as \\n."""
+    """Lines as act's reader takes them: 'literal' where possible, else "escaped" with newlines as \\n.
+
+    Its reader strips every quote at the ends of a "…" value, escaped ones too: such a value goes between single quotes.
+    """
     lines = []
     for name, value in pairs.items():
+        if "'" not in value and "\n" not in value:
+            lines.append(f"{name}='{value}'")
+            continue
         escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("\n", "\\n")
         lines.append(f'{name}="{escaped}"')
     return ("\n".join(lines) + "\n").encode()
