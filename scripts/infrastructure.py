@@ -12,9 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from az_cli import Launch, essence, json_of
-from errors import ExitCode, failure
-
 FOLDER = Path(__file__).resolve().parent.parent / "infrastructure"
 
 #: Outputs of main.bicep that become variables of the GitHub environment.
@@ -63,15 +60,6 @@ class Stack:
 
     def in_subscription(self) -> list[str]:
         return ["--subscription", self.subscription] if self.subscription else []
-
-
-def az_json(run: Launch, env: Mapping[str, str], argv: list[str], what: str) -> dict[str, Any]:
-    """Run an `az` command and read the JSON object it prints; an explained error when it fails."""
-    done = run(argv, env)
-    if done.code:
-        detail = essence(done.stderr)
-        raise failure(f"{what} failed.", detail, ExitCode.AZURE)
-    return json_of(done.stdout)
 
 
 def outputs_of(deployment: Mapping[str, Any]) -> dict[str, str]:

@@ -1,13 +1,16 @@
 """Set up Azure and GitHub for this repository: resources, identities, environments, variables.
 
-    python3 scripts/setup_github.py --prefix ydamlv2 --postfix yd2023 --location westeurope            # shows, changes nothing
-    python3 scripts/setup_github.py --prefix ydamlv2 --postfix yd2023 --location westeurope --apply    # does it
+    python3 scripts/setup_github.py --prefix ydamlv2 --postfix yd2023 --location westeurope
 
-Needs `az` (signed in; Owner, or Contributor with User Access Administrator) and `gh` (signed in; admin of the repository).
-It looks before it acts: what is there already is left alone, so it can be run again after a failure or with one environment
-more. At the end it prints the commands that undo what it did, last first. It stores no secret: GitHub signs in by OIDC.
+shows every command it would run and changes nothing; with `--apply` it runs them.
 
-Exit codes: 0 done (or shown), 2 bad argument, 3 az or gh missing, not signed in or without rights, 4 Azure or GitHub failed.
+Needs `az` (signed in as Owner, or as Contributor and User Access Administrator) and `gh` (signed in as an admin of the
+repository). It looks before it acts: what is there already is left alone, so it can be run again after a failure, or
+with one environment more. At the end it prints the commands that undo what it did, last first. It stores no secret:
+GitHub signs in by OIDC.
+
+Exit codes: 0 done (or shown), 2 bad argument, 3 az or gh missing, not signed in or without rights, 4 refused or failed,
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
-from az_cli import Finished, Launch, essence, launch
+from az_cli import Finished, Launch, essence, json_of, launch
 from errors import ActionError, ExitCode, Problem, explain
 from infrastructure import (
     ENVIRONMENT,
@@ -31,7 +34,6 @@ from infrastructure import (
     SUBSCRIPTION,
     VARIABLES,
     Stack,
-    az_json,
     committed_settings,
     outputs_of,
     parameters_of,
@@ -79,6 +81,7 @@ class Setup:
     env: Mapping[str, str]
     out: TextIO
     undo: list[str] = field(default_factory=list)
+    present: dict[str, dict[str, str]] = field(default_factory=dict)  # variables by environment
     changes: int = 0
 
     # ---------------------------------------------------------------- talking
@@ -189,8 +192,8 @@ class Setup:
             raise ActionError(
                 f"The tokens of {repo.full} have a subject of its own making ({keys}).",
                 "Azure compares the whole subject, and only GitHub's default form is set up here.",
-                f"Go back to the default: gh api --method PUT {path} -F use_default=true -F use_immutable_subject=true, "
-                "or create the federated credentials by hand.",
+                f"Go back to the default (gh api --method PUT {path} -F use_default=true "
+                "-F use_immutable_subject=true), or create the federated credentials by hand.",
                 "https://docs.github.com/actions/reference/security/oidc",
                 exit_code=ExitCode.BAD_INPUT,
             )
@@ -206,6 +209,12 @@ class Setup:
             [*put, "use_immutable_subject=true"],
             shlex.join([*put, "use_immutable_subject=false"]),
         )
+        if self.apply and (self.gh(path) or {}).get("sub_claim_prefix") != repo.immutable_subject:
+            raise ActionError(
+                "GitHub did not take over the immutable subject.",
+                "GitHub Enterprise Server does not have it, and an organization's policy can forbid it.",
+                f"Look at `gh api {path}`; nothing was made in Azure yet.",
+            )
         return repo.immutable_subject
 
     def environment(self, repo: Repository, name: str, *, first: bool) -> None:
@@ -247,7 +256,10 @@ class Setup:
         if not self.apply:
             names = (*VARIABLES, "planClientId", "deployClientId")
             return {output: f"<{output} of {deployment}>" for output in names}
-        outputs = outputs_of(az_json(self.start_with_env, self.env, command, f"Deploying {deployment}"))
+        done = self.start(command)
+        if done.code:
+            raise _refused("az", f"Deploying {deployment}", done)
+        outputs = outputs_of(json_of(done.stdout))
         missing = [output for output in VARIABLES if not outputs.get(output)]
         if missing:
             raise ActionError(
@@ -258,9 +270,6 @@ class Setup:
             group = ["az", "group", "delete", "--name", outputs["RESOURCE_GROUP"], *self.stack.in_subscription()]
             self.undo.append(f"# removes the workspace and ALL that is in the group: {shlex.join(group)}")
         return outputs
-
-    def start_with_env(self, argv: Sequence[str], _: Mapping[str, str]) -> Finished:
-        return self.start(argv)
 
     def github_environment(self, repo: Repository, name: str, *, protected: bool) -> None:
         """Create the GitHub environment. One that is there keeps its rules, whatever they are."""
@@ -294,11 +303,17 @@ class Setup:
             )
         return int(document["id"])
 
+    def variables(self, repo: Repository, environment: str) -> dict[str, str]:
+        """Variables that are there now, read once for each environment ("": the repository)."""
+        if environment not in self.present:
+            place = f"environments/{environment}" if environment else "actions"
+            found = self.gh(f"repos/{repo.full}/{place}/variables?per_page=30") or {}
+            self.present[environment] = {entry["name"]: entry["value"] for entry in found.get("variables", [])}
+        return self.present[environment]
+
     def variable(self, repo: Repository, environment: str, name: str, value: str) -> None:
         """Set a variable of an environment (or, with "", of the repository)."""
-        place = f"repos/{repo.full}/environments/{environment}" if environment else f"repos/{repo.full}/actions"
-        found = self.gh(f"{place}/variables/{name}")
-        before = None if found is None else str(found.get("value", ""))
+        before = self.variables(repo, environment).get(name)
         if before == value:
             self.say(f"  = {name} is {value}")
             return
@@ -331,6 +346,14 @@ def _refused(program: str, what: str, done: Finished) -> ActionError:
             "https://cli.github.com/manual/gh_auth_refresh",
             detail,
             ExitCode.SIGN_IN,
+        )
+    if program == "gh" and "HTTP 422" in detail:
+        return ActionError(
+            f"{what} failed.",
+            "GitHub's plan of a private repository may not have reviewers or branch rules for environments.",
+            "Create the environment by hand without them and run this again: what is there is left alone.",
+            "https://docs.github.com/actions/reference/workflows-and-actions/deployments-and-environments",
+            detail,
         )
     known = explain(detail) if program == "az" else None
     if known is not None:
@@ -408,6 +431,11 @@ def main(
     except ActionError as error:
         out.write(f"\nError: {error.text()}\n")
         code = int(error.exit_code)
+    except KeyboardInterrupt:
+        out.write(
+            "\nInterrupted. A deployment that had started goes on in Azure; run this again to go on from there.\n"
+        )
+        code = int(ExitCode.INTERRUPTED)
     if setup is not None and setup.undo:
         out.write("\nTo undo what was done, run from top to bottom:\n")
         out.write("".join(f"  {command}\n" for command in reversed(setup.undo)))
