@@ -1,7 +1,7 @@
 """Evaluate main.bicep for given parameters: which resources would be created, under which names, with which settings.
 
-Only what Azure alone knows stays open (`Unknown`: principal ids, client ids). uniqueString and guid have the shape of the
-real ones, not their value. Conditions and loops are followed and modules entered: a plan is what would be deployed.
+Only what Azure alone knows stays open (`Unknown`: principal ids, client ids). uniqueString and guid have the shape of
+the real ones, not their value. Conditions and loops are followed and modules entered: a plan is what would be deployed.
 """
 
 from __future__ import annotations

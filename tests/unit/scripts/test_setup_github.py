@@ -17,16 +17,8 @@ from errors import failure
 from infrastructure import FOLDER
 from setup_github import main
 
-ARGUMENTS = [
-    "--prefix",
-    "ydamlv2",
-    "--postfix",
-    "yd2023",
-    "--location",
-    "westeurope",
-    "--repository",
-    "octo-org/octo-repo",
-]
+ARGUMENTS = ["--prefix", "ydamlv2", "--postfix", "yd2023", "--location", "westeurope"]
+REPOSITORY = ["--repository", "octo-org/octo-repo"]
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 TENANT = "99999999-8888-7777-6666-555555555555"
 IMMUTABLE = "repo:octo-org@123456/octo-repo@456789"
