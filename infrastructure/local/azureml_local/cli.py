@@ -1,4 +1,4 @@
-"""`azureml-local up | down | status | logs | env | reset | run`.
+"""`azureml-local up | down | status | logs | env | reset | run | demo`.
 
 Exit codes: 0 done; 1 it failed (the message says why); 2 wrong usage; 3 not running (status, logs --follow, env).
 """
@@ -120,6 +120,14 @@ def run(paths: StatePaths, arguments: argparse.Namespace) -> int:
     return command.run(paths, arguments)
 
 
+def demo(paths: StatePaths, arguments: argparse.Namespace) -> int:
+    """Bring the workspace up, train a model and put it to use, through the real workflows."""
+    from .workflow_run import demo as demonstration  # noqa: PLC0415 - only this command needs act
+
+    code = up(paths, arguments)
+    return code or demonstration.run(paths, arguments.model)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="azureml-local", description=__doc__.splitlines()[0] if __doc__ else None)
@@ -147,6 +155,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("-y", "--yes", action="store_true", help="do not ask")
     sub.add_argument("--all", action="store_true", help="remove built tools and environments too")
     _add_run(add("run", run))
+    add("demo", demo).add_argument("model", nargs="?", default="taxi", help="a model of this repository (taxi)")
     return top
 
 

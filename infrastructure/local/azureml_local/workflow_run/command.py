@@ -82,14 +82,15 @@ def choose_event(file: Path, document: Mapping[object, object], asked: str | Non
 
 
 def job_environments(document: Mapping[object, object]) -> set[str]:
-    """The GitHub environments the file's jobs name literally ('' for jobs without one)."""
+    """The GitHub environments the file's jobs name literally ('' for jobs without one). Expressions are left out: act
+    says of no job which environment it has, so an ID token carries one only where all jobs share it."""
     names = set()
     jobs = document.get("jobs") or {}
     assert isinstance(jobs, dict)
     for job in jobs.values():
         value = job.get("environment") or ""
         names.add(str(value.get("name", "") if isinstance(value, dict) else value))
-    return names
+    return {name for name in names if "${{" not in name}
 
 
 def id_token_request(paths: StatePaths, config: Settings, claims: Mapping[str, str], environments: set[str]) -> str:
