@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
 
 from . import requirements
 from .conda_names import pypi_name
@@ -30,6 +31,7 @@ class CondaRequest:
     requirements: Requirements
     python: str | None
     variables: Mapping[str, str]
+    names: frozenset[str]  # PyPI names of what stands outside the pip section
 
 
 def read(conda: Mapping[str, object], where: str) -> CondaRequest:
@@ -40,6 +42,7 @@ def read(conda: Mapping[str, object], where: str) -> CondaRequest:
     found = Requirements()
     python: str | None = None
     dropped: list[str] = []
+    names: set[str] = set()
     for item in listed:
         if isinstance(item, Mapping):
             found.extend(_pip_section(item, where))
@@ -53,6 +56,7 @@ def read(conda: Mapping[str, object], where: str) -> CondaRequest:
                 dropped.append(item.strip())
             else:
                 found.packages.append(f"{mapped}{version}")
+                names.add(canonicalize_name(mapped))
         else:
             raise EnvironmentBuildError(
                 f"{where}: the dependency {item!r} is neither a package ('numpy=1.26') nor a 'pip:' list."
@@ -62,7 +66,7 @@ def read(conda: Mapping[str, object], where: str) -> CondaRequest:
             f"{where}: system packages are left out, the local workspace installs Python packages only: "
             f"{', '.join(dropped)}."
         )
-    return CondaRequest(found, python, _variables(conda, where))
+    return CondaRequest(found, python, _variables(conda, where), frozenset(names))
 
 
 def match_spec(spec: str, where: str) -> tuple[str, str]:

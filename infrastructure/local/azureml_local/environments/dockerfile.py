@@ -19,6 +19,7 @@ import yaml
 
 from . import conda as conda_files
 from . import images, requirements
+from .dockerfile_syntax import CONDA_TOOLS, commands, instructions
 from .errors import EnvironmentBuildError
 from .requirements import Requirements
 
@@ -35,7 +36,6 @@ CONTAINER_VARIABLES = {
     "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "CONDA_DIR", "AZUREML_CONDA_ENVIRONMENT_PATH", "TMPDIR", "SSL_CERT_FILE",
     "REQUESTS_CA_BUNDLE", "DEBIAN_FRONTEND",
 }  # fmt: skip
-_CONDA_TOOLS = {"conda", "mamba", "micromamba"}
 _CONDA_HARMLESS = {"clean", "init", "activate", "config", "info", "list", "update"}
 _PIP_HARMLESS = {"cache", "config", "list", "freeze", "check", "--version", "uninstall", "debug"}
 _VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)(?::(?P<operator>[-+])(?P<other>[^}]*))?\}|(?P<plain>\w+))")
@@ -106,82 +106,6 @@ def read(context: Path, dockerfile: str, where: str) -> BuildContext:
         variables={name: value for name, value in stage.variables.items() if name not in CONTAINER_VARIABLES},
         warnings=warnings,
     )
-
-
-def instructions(text: str) -> list[tuple[str, str]]:
-    """(keyword, rest) of each instruction: continuations joined, comments dropped, here-documents folded in."""
-    found: list[tuple[str, str]] = []
-    lines = iter(text.splitlines())
-    pending = ""
-    for line in lines:
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        pending += line.strip()
-        if pending.endswith("\\"):
-            pending = pending[:-1] + " "
-            continue
-        keyword, _, rest = pending.partition(" ")
-        pending = ""
-        heredoc = re.search(r"<<-?\s*['\"]?(\w+)['\"]?", rest)
-        if heredoc and keyword.upper() in {"RUN", "COPY", "ADD"}:
-            body = []
-            for inner in lines:
-                if inner.strip() == heredoc[1]:
-                    break
-                body.append(inner.strip())
-            if keyword.upper() == "RUN":
-                rest = " && ".join(part for part in body if part and not part.startswith("#"))
-        found.append((keyword.upper(), rest.strip()))
-    return found
-
-
-def commands(run: str) -> list[list[str]]:
-    """The commands of a RUN instruction, as argument lists, in the order they stand."""
-    run = re.sub(r"^(--\w[\w-]*=\S+\s+)+", "", run.strip())
-    if run.startswith("["):
-        try:
-            words = [str(word) for word in json.loads(run)]
-        except ValueError:
-            words = []
-        if words[:2] in (["/bin/sh", "-c"], ["/bin/bash", "-c"], ["sh", "-c"], ["bash", "-c"]) and len(words) > 2:
-            return commands(words[2])
-        return [words] if words else []
-    lexer = shlex.shlex(run, posix=True, punctuation_chars="&|;")
-    lexer.whitespace_split = True
-    lexer.commenters = ""
-    found: list[list[str]] = [[]]
-    try:
-        for word in lexer:
-            if word and set(word) <= set("&|;"):
-                found.append([])
-            else:
-                found[-1].append(word)
-    except ValueError:
-        return [[run]]
-    return [words for words in map(_plain, found) if words]
-
-
-def _plain(words: list[str]) -> list[str]:
-    """A command without `FOO=1`, sudo, `conda run -n x`, `python -m` and redirections before or after it."""
-    words = [word for word in words if not re.match(r"^\d?>", word)]
-    while words:
-        head = posixpath.basename(words[0])
-        if re.match(r"^\w+=", words[0]) or head in {"sudo", "exec", "time", "command", "eval"}:
-            words = words[1:]
-        elif head in _CONDA_TOOLS and words[1:2] == ["run"]:
-            words = words[2:]
-            while words and words[0].startswith("-"):
-                words = words[2:] if words[0] in {"-n", "--name", "-p", "--prefix"} else words[1:]
-        elif re.fullmatch(r"python[\d.]*", head) and words[1:3] == ["-m", "pip"]:
-            words = ["pip", *words[3:]]
-        elif head == "uv" and words[1:2] == ["pip"]:
-            words = ["pip", *words[2:]]
-        elif head in {"bash", "sh"} and words[1:2] and words[1] in {"-c", "-lc", "-ec"} and len(words) > 2:
-            inner = commands(words[2])
-            return inner[0] if len(inner) == 1 else ["sh", "-c", words[2]]
-        else:
-            return [re.sub(r"^pip[\d.]+$", "pip", head), *words[1:]]
-    return []
 
 
 class _Reader:
@@ -280,7 +204,7 @@ class _Reader:
             requirements.parse_arguments(
                 rest[1:], self._where, lambda option, path: self._requirements(stage, option, path), stage.found
             )
-        elif tool in _CONDA_TOOLS:
+        elif tool in CONDA_TOOLS:
             self._conda(stage, tool, rest, words)
         elif tool in HARMLESS or (tool == "pip" and rest[:1] and rest[0] in _PIP_HARMLESS):
             pass

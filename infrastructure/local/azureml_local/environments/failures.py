@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from packaging.utils import canonicalize_name
+
 from .interpreters import Interpreter
 from .plan import Plan
 
@@ -42,7 +44,7 @@ def explain(plan: Plan, interpreter: Interpreter, output: str) -> str:
     if missing:
         hint = (
             " The conda file asks for it; its name on PyPI may differ: put it under 'pip:' with that name."
-            if missing[1].lower().replace("_", "-") in plan.from_conda
+            if canonicalize_name(missing[1]) in plan.from_conda
             else " Check the spelling, or add the index that has it with '--extra-index-url'."
         )
         return f"{plan.where}: the package {missing[1]} was not found on the package index.{hint}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -66,7 +65,7 @@ def make(spec: EnvironmentSpec) -> Plan:
     if spec.conda is not None:
         # conda makes an environment of its own beside whatever the image contains
         conda = conda_files.read(spec.conda, f"{where}, conda file")
-        from_conda = frozenset(map(_name, conda.requirements.packages))
+        from_conda = conda.names
         found.extend(conda.requirements)
         python = conda.python
         variables = {**conda.variables, **variables}
@@ -117,7 +116,3 @@ def _unknown(spec: EnvironmentSpec, where: str) -> str:
             "Dockerfile installs them (`RUN pip install -r requirements.txt`)."
         )
     return f"{where}: it has neither an image nor a conda file nor a docker build context; there is nothing to build."
-
-
-def _name(requirement: str) -> str:
-    return re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0].lower().replace("_", "-")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from azureml_local.environments import conda
 from azureml_local.environments.conda_names import PYPI_NAMES, SYSTEM_PACKAGES, pypi_name
 from azureml_local.environments.errors import EnvironmentBuildError
@@ -95,8 +96,10 @@ def test_system_packages_are_left_out_with_one_warning() -> None:
     found = read("{dependencies: [libgcc, cudatoolkit=11.1, gcc_linux-64, openblas, librosa, r-base]}")
     assert found.requirements.packages == ["librosa"]
     assert found.requirements.warnings == [
-        "environment e:1, conda file: system packages are left out, the local workspace installs Python packages "
-        "only: libgcc, cudatoolkit=11.1, gcc_linux-64, openblas, r-base."
+        (
+            "environment e:1, conda file: system packages are left out, the local workspace installs Python packages "
+            "only: libgcc, cudatoolkit=11.1, gcc_linux-64, openblas, r-base."
+        )
     ]
 
 

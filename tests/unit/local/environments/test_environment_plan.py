@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from azureml_local.environments import curated, images, plan
 from azureml_local.environments.errors import EnvironmentBuildError
 from azureml_local.environments.spec import EnvironmentSpec, spec_from_reference, spec_from_rest
@@ -31,8 +32,10 @@ def test_a_plain_image_is_a_python_without_packages_and_says_so() -> None:
     made = planned(image=BASE)
     assert (made.python, made.packages) == ("==3.8.*", ())
     assert made.warnings == (
-        f"environment taxi:3: its image '{BASE}' is taken as a Python without packages. "
-        "Add a conda file to install what the code imports.",
+        (
+            f"environment taxi:3: its image '{BASE}' is taken as a Python without packages. "
+            "Add a conda file to install what the code imports."
+        ),
     )
 
 
@@ -79,8 +82,10 @@ def test_other_images_are_not_guessed(image: str) -> None:
         ("azureml:AzureML-minimal-ubuntu22.04-py39-cpu-inference@latest", "3.9", "azureml-inference-server-http"),
         ("azureml:AzureML-mlflow-ubuntu20.04-py38-cpu-inference:1", "3.8", "mlflow<3"),
         (
-            "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w/environments/"
-            "AzureML-sklearn-1.1-ubuntu20.04-py38-cpu/versions/2",
+            (
+                "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w/environments/"
+                "AzureML-sklearn-1.1-ubuntu20.04-py38-cpu/versions/2"
+            ),
             "3.8",
             "scikit-learn~=1.1.0",
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from azureml_local.environments import requirements
 from azureml_local.environments.errors import EnvironmentBuildError
 
