@@ -58,7 +58,7 @@ def training_table(paths: StatePaths, config: Settings, record: RunRecord) -> st
             before = metrics.get(f"champion_{name}")
             rows.append((name, f"{value:.4f}", f"{before:.4f}" if before is not None else "-"))
     text = table(rows, header=("model", "now", "champion"))
-    steps = [
+    steps: list[tuple[str, ...]] = [
         (f"    {step.name}", step.status, duration(step.seconds) if step.seconds is not None else "-")
         for step in facts.pipeline_steps(paths, config, job)
     ]
