@@ -27,7 +27,7 @@ from typing import Any, TextIO
 
 from az_cli import Finished, Launch, essence, json_of, launch
 from errors import ActionError, ExitCode, Problem, explain
-from infrastructure import (
+from infrastructure_stack import (
     ENVIRONMENT,
     LOCATION,
     NAME_PART,

@@ -8,9 +8,10 @@ import re
 from typing import Any
 
 import pytest
-from tests.unit.infrastructure.bicep_plan import SUBSCRIPTION, TENANT, Resource, Unknown, bound, plan
-from tests.unit.infrastructure.bicep_source import ROOT, read_all
-from tests.unit.infrastructure.test_bicep_static import BUILT_IN_ROLES
+
+from support.bicep.checks import BUILT_IN_ROLES
+from support.bicep.plan import SUBSCRIPTION, TENANT, Resource, Unknown, bound, plan
+from support.bicep.source import ROOT, read_all
 
 FILES = read_all()
 README_COMMAND = {"prefix": "ydamlv2", "postfix": "yd2023", "env": "dev"}

@@ -14,7 +14,7 @@ import pytest
 
 from az_cli import Finished
 from errors import failure
-from infrastructure import FOLDER
+from infrastructure_stack import FOLDER
 from setup_github import main
 
 ARGUMENTS = ["--prefix", "ydamlv2", "--postfix", "yd2023", "--location", "westeurope"]

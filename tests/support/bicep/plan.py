@@ -12,14 +12,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.unit.infrastructure.bicep_source import (
+from tree_sitter import Node
+
+from support.bicep.source import (
     BicepFile,
     Declaration,
     body,
     properties,
     text_of,
 )
-from tree_sitter import Node
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 TENANT = "99999999-8888-7777-6666-555555555555"
