@@ -9,6 +9,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from . import conda as conda_files
 from . import curated, images, requirements
 from .errors import EnvironmentBuildError
@@ -25,7 +28,7 @@ class Plan:
 
     where: str  # "environment taxi-train:3", for messages
     python: str | None
-    packages: tuple[str, ...]
+    layers: tuple[tuple[str, ...], ...]  # packages, in the installs that Azure would make one after the other
     constraints: tuple[str, ...]
     sources: tuple[str, ...]
     prerelease: bool
@@ -40,16 +43,21 @@ class Plan:
             "recipe": RECIPE,
             "platform": [sys.platform, platform.machine()],
             "python": minor,
-            "packages": sorted(map(requirements.without_secrets, self.packages)),
+            "layers": [sorted(map(requirements.without_secrets, layer)) for layer in self.layers],
             "constraints": sorted(map(requirements.without_secrets, self.constraints)),
             "sources": [requirements.without_secrets(source) for source in self.sources],
             "prerelease": self.prerelease,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:20]
 
-    def requirements_text(self) -> str:
-        """The requirements list for the installer. May carry credentials: never write it to a file or a log."""
-        return "\n".join([*self.sources, *self.packages]) + "\n"
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The packages of all layers, each once."""
+        return tuple(dict.fromkeys(package for layer in self.layers for package in layer))
+
+    def requirements_text(self, packages: tuple[str, ...]) -> str:
+        """A requirements list for the installer. May carry credentials: never write it to a file or a log."""
+        return "\n".join([*self.sources, *packages]) + "\n"
 
 
 def make(spec: EnvironmentSpec) -> Plan:
@@ -57,6 +65,7 @@ def make(spec: EnvironmentSpec) -> Plan:
     where = f"environment {spec.name}"
     warnings = list(spec.warnings)
     found = Requirements()
+    layers: list[tuple[str, ...]] = []
     python: str | None = None
     variables: dict[str, str] = dict(spec.variables)
     from_conda: frozenset[str] = frozenset()
@@ -65,12 +74,14 @@ def make(spec: EnvironmentSpec) -> Plan:
     if spec.conda is not None:
         # conda makes an environment of its own beside whatever the image contains
         conda = conda_files.read(spec.conda, f"{where}, conda file")
-        from_conda = conda.names
-        found.extend(conda.requirements)
+        from_conda = frozenset(canonicalize_name(Requirement(line).name) for line in conda.requirements.packages)
+        for part in (conda.requirements, conda.pip):
+            layers.append(tuple(part.packages))
+            found.extend(part)
         python = conda.python
         variables = {**conda.variables, **variables}
     elif facts is not None:
-        found.packages += facts.packages
+        layers.append(facts.packages)
         python = f"=={facts.python}.*" if facts.python else None
         if facts.packages:
             warnings.append(
@@ -85,13 +96,16 @@ def make(spec: EnvironmentSpec) -> Plan:
     elif not spec.pip_requirements:
         raise EnvironmentBuildError(_unknown(spec, where))
 
-    found.extend(requirements.parse(spec.pip_requirements, where))
-    if spec.python:
+    for lines in _installs(spec.pip_requirements):
+        part = requirements.parse(lines, where)
+        layers.append(tuple(part.packages))
+        found.extend(part)
+    if spec.python and python is None:  # what the image brings, unless conda makes an environment with its own
         python = conda_files.match_spec(f"python={spec.python}", where)[1]
     return Plan(
         where=where,
         python=python,
-        packages=tuple(dict.fromkeys(found.packages)),
+        layers=tuple(layer for layer in layers if layer),
         constraints=(*spec.constraints, *found.constraints),
         sources=tuple(dict.fromkeys(found.sources)),
         prerelease=found.prerelease,
@@ -100,6 +114,17 @@ def make(spec: EnvironmentSpec) -> Plan:
         from_conda=from_conda,
         warnings=tuple(dict.fromkeys([*warnings, *found.warnings])),
     )
+
+
+def _installs(lines: tuple[str, ...]) -> list[list[str]]:
+    """The lines of each `pip install`; an empty line stands between them."""
+    installs: list[list[str]] = [[]]
+    for line in lines:
+        if line:
+            installs[-1].append(line)
+        else:
+            installs.append([])
+    return installs
 
 
 def _unknown(spec: EnvironmentSpec, where: str) -> str:

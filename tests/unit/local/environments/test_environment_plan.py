@@ -28,6 +28,14 @@ def test_a_conda_file_stands_for_itself_whatever_the_image() -> None:
         assert (made.python, made.packages, made.warnings) == ("==3.10.*", ("numpy==1.26.*",), ())
 
 
+def test_the_python_of_a_conda_environment_made_in_a_dockerfile_wins_over_the_images(tmp_path: Path) -> None:
+    lines = [f"FROM {BASE}", "RUN conda create --yes --prefix /env python=3.10 pip=24.2 && pip install pandas==2.2.3"]
+    (tmp_path / "Dockerfile").write_text("\n".join(lines))
+    made = plan.make(spec_from_rest("taxi:3", {"build": {"dockerfilePath": "Dockerfile"}}, tmp_path))
+    assert made.python == "==3.10.*"
+    assert "pandas==2.2.3" in made.packages
+
+
 def test_a_plain_image_is_a_python_without_packages_and_says_so() -> None:
     made = planned(image=BASE)
     assert (made.python, made.packages) == ("==3.8.*", ())
