@@ -33,6 +33,10 @@ PARTS = (
     "local_api",
     "extension_index",
     "blobs",
+    "blob_api",
+    "datastores",
+    "assets",
+    "compute",
 )
 
 _FAMILIES = (

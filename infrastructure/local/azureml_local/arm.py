@@ -67,7 +67,7 @@ def create_workspace(services: Services, group: str, name: str, body: Document |
         guid = existing["properties"]["workspaceId"]
         identifier, name = existing["id"], existing["name"]
     prefix = f"/subscriptions/{settings.subscription_id}/resourceGroups/{group}/providers"
-    return services.store.put(
+    document = services.store.put(
         {
             "id": identifier,
             "name": name,
@@ -103,6 +103,9 @@ def create_workspace(services: Services, group: str, name: str, body: Document |
             },
         }
     )
+    for hook in services.on_workspace:
+        hook(document)
+    return document
 
 
 def seed(services: Services) -> None:

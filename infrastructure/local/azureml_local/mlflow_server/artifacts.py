@@ -13,28 +13,18 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from azureml_local import datastores, uris
+from azureml_local.assets import models, versions
 from azureml_local.errors import AzureError, bad_request, not_found
 from azureml_local.routing import WS, Host, WorkspaceRef, workspace_of
 from azureml_local.services import Services
 from azureml_local.store import timestamp
 
-from .locations import (
-    ARTIFACT_DATASTORE,
-    MODEL_ORIGIN,
-    RUN_ORIGIN,
-    Location,
-    artifact_folder,
-    is_plain,
-    parse,
-    run_folder,
-)
-
-HIDDEN = ".azureml-local"  # suffixes and names the blob store may keep beside blobs
+from .locations import MODEL_ORIGIN, RUN_ORIGIN, is_plain, run_folder
 
 
 @dataclass(frozen=True)
@@ -57,7 +47,7 @@ class Artifacts:
     def of_run(self, workspace: WorkspaceRef, run_id: str) -> Folder:
         if not is_plain(run_id) or "/" in run_id:
             raise bad_request(f"The run id '{run_id}' is not valid.")
-        container = self.container_of(workspace, ARTIFACT_DATASTORE)
+        container = datastores.container_of(self._services, workspace, datastores.ARTIFACT_STORE)
         return Folder(RUN_ORIGIN, f"dcid.{run_id}", container, run_folder(run_id))
 
     def of_origin(self, workspace: WorkspaceRef, origin: str, container: str) -> Folder:
@@ -65,38 +55,26 @@ class Artifacts:
             raise bad_request(f"The artifact container '{origin}/{container}' is not valid.")
         if origin == MODEL_ORIGIN:
             return self._of_model(workspace, container)
-        blob_container = self.container_of(workspace, ARTIFACT_DATASTORE)
-        return Folder(origin, container, blob_container, artifact_folder(origin, container))
+        blob_container = datastores.container_of(self._services, workspace, datastores.ARTIFACT_STORE)
+        return Folder(origin, container, blob_container, f"{origin}/{container}")
 
     def _of_model(self, workspace: WorkspaceRef, container: str) -> Folder:
         """`name:version`: the folder that holds the model's file or folder."""
         name, _, version = container.rpartition(":")
-        document = self._services.store.get(f"{workspace.id}/models/{name}/versions/{version}")
-        location = parse(document["properties"]["modelUri"]) if document else None
+        document = versions.find(self._services, models.KIND, workspace, name, version)
+        location = uris.locate(self._services, workspace, document["properties"]["modelUri"])
         if location is None:
             raise not_found("model version", container)
+        home = location.workspace or workspace
         prefix, _, last = location.path.rpartition("/")
-        return Folder(MODEL_ORIGIN, container, self.container_of(workspace, location.datastore), prefix, last)
-
-    def container_of(self, workspace: WorkspaceRef, datastore: str) -> str:
-        """The blob container behind a datastore."""
-        document = self._services.store.get(f"{workspace.id}/datastores/{datastore}")
-        if document is None:
-            raise not_found("datastore", datastore)
-        return str(document["properties"]["containerName"])
-
-    def path_of(self, workspace: WorkspaceRef, location: Location) -> Path:
-        """Where a location lies on disk; it need not exist."""
-        return self._services.blobs.path(self.container_of(workspace, location.datastore), location.path)
+        blob_container = datastores.container_of(self._services, home, location.datastore)
+        return Folder(MODEL_ORIGIN, container, blob_container, prefix, last)
 
     def files(self, folder: Folder, below: str = "") -> list[tuple[str, Path]]:
         """(path, file) of every artifact in a container, sorted; only `below` and what is under it, when given."""
         root = self._services.blobs.path(folder.blob_container, folder.prefix)
         start = root / folder.only if folder.only else root
-        if start.is_file():
-            found = [start]
-        else:
-            found = sorted(file for file in start.rglob("*") if file.is_file() and not file.name.startswith(HIDDEN))
+        found = [start] if start.is_file() else sorted(file for file in start.rglob("*") if file.is_file())
         listed = [(file.relative_to(root).as_posix(), file) for file in found]
         wanted = below.strip("/")
         if not wanted:
@@ -120,7 +98,7 @@ class Artifacts:
 
     def information(self, folder: Folder, path: str, *, permissions: str = "r") -> dict[str, Any]:
         """ArtifactContentInformation: the signed URL of one artifact."""
-        blob = quote(f"{folder.prefix}/{path}".strip("/"))
+        blob = f"{folder.prefix}/{path}".strip("/")
         return {
             "contentUri": self._services.blobs.signed_url(folder.blob_container, blob, permissions=permissions),
             "origin": folder.origin,

@@ -1,0 +1,52 @@
+"""Components: the definition of a step, registered under a name or kept by hash for one pipeline.
+
+`azureml_default` is the version that a reference without a version means: the latest one.
+
+Source: Microsoft.MachineLearningServices 2024-01-01-preview, Component Versions.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from azureml_local.errors import bad_request
+from azureml_local.routing import WorkspaceRef
+from azureml_local.services import Services
+from azureml_local.store import Document
+
+from . import uploads, versions
+
+DEFAULT_VERSION = "azureml_default"
+_DESCRIBING = ("display_name", "description", "tags", "version", "name", "_source", "$schema", "creation_context")
+
+
+def _content(properties: Document) -> str:
+    """What the step does, without what is only said about it."""
+    spec: dict[str, Any] = properties.get("componentSpec") or {}
+    return json.dumps({key: value for key, value in spec.items() if key not in _DESCRIBING}, sort_keys=True)
+
+
+def _prepare(services: Services, workspace: WorkspaceRef, name: str, version: str, properties: Document) -> None:
+    spec = properties.get("componentSpec")
+    if not isinstance(spec, dict) or not spec.get("type"):
+        raise bad_request("A component version needs a 'componentSpec' with a 'type'.", target="componentSpec")
+    if version == DEFAULT_VERSION:
+        raise bad_request(f"'{DEFAULT_VERSION}' is not a version that can be created.", target="version")
+    spec.setdefault("name", name)
+    spec["version"] = version
+
+
+def _default(services: Services, workspace: WorkspaceRef, name: str, version: str) -> Document | None:
+    return versions.latest(services, KIND, workspace, name) if version == DEFAULT_VERSION else None
+
+
+KIND = versions.Kind(
+    "components", "component", content=_content, change_status=409, prepare=_prepare, fallback=_default
+)
+
+
+def install(services: Services) -> None:
+    """Routes of components."""
+    uploads.install(services, "components")
+    versions.install(services, KIND)

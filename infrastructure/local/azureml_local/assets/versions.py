@@ -1,0 +1,299 @@
+"""What all versioned assets have in common: containers, versions, archiving, lists, the rule that a version's content
+never changes.
+
+Documents: `<workspace>/models/taxi` (the container) and `<workspace>/models/taxi/versions/3`. The container's
+`latestVersion` is the one created last among those not archived, its `nextVersion` the number after the highest there
+ever was, which `<workspace>/models/taxi/numbering` keeps beyond deletions (the MLflow registry counts by it too).
+
+Source: Microsoft.MachineLearningServices 2024-04-01, *Containers and *Versions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from azureml_local.errors import AzureError, bad_request, conflict
+from azureml_local.routing import WS, Host, WorkspaceRef, workspace_of
+from azureml_local.services import Services
+from azureml_local.store import Document
+
+from .listing import in_view, ordered, page, with_tags
+
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,254}")
+# Hidden from lists: containers of what jobs make for themselves.
+ANONYMOUS = frozenset({"azureml_anonymous", "cliv2anonymousenvironment"})
+
+
+def _nothing(services: Services, workspace: WorkspaceRef, name: str, version: str, properties: Document) -> None:
+    """A kind without checks of its own."""
+
+
+def _no_fallback(services: Services, workspace: WorkspaceRef, name: str, version: str) -> Document | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of asset.
+
+    collection: its place in the id, such as "models".  noun: for messages.
+    content: of the properties, what a version can never change: returns it in a form that compares.
+    change_status: the status Azure answers to a change of it.
+    may_be_empty: whether a container without versions shows: clients re-put the latest version of what they find.
+    prepare: checks and completes the properties of a version about to be stored.
+    fallback: an asset that is not registered but that Azure knows, such as a curated environment.
+    """
+
+    collection: str
+    noun: str
+    content: Callable[[Document], Any]
+    change_status: int = 400
+    may_be_empty: bool = False
+    prepare: Callable[[Services, WorkspaceRef, str, str, Document], None] = _nothing
+    fallback: Callable[[Services, WorkspaceRef, str, str], Document | None] = _no_fallback
+
+    @property
+    def type(self) -> str:
+        return f"Microsoft.MachineLearningServices/workspaces/{self.collection}"
+
+
+def container_id(kind: Kind, workspace: WorkspaceRef, name: str) -> str:
+    return f"{workspace.id}/{kind.collection}/{name}"
+
+
+def version_id(kind: Kind, workspace: WorkspaceRef, name: str, version: str) -> str:
+    return f"{container_id(kind, workspace, name)}/versions/{version}"
+
+
+def missing(kind: Kind, workspace: WorkspaceRef, name: str, version: str | None = None) -> AzureError:
+    """Azure's 404 for an asset that is not there."""
+    what = f"{kind.noun} '{name}'" + (f" version '{version}'" if version is not None else "")
+    return AzureError(404, "UserError", f"Could not find {what} in workspace '{workspace.name}'.")
+
+
+def all_versions(services: Services, kind: Kind, workspace: WorkspaceRef, name: str) -> list[Document]:
+    """Every version, newest first, the archived ones too."""
+    return services.store.list(f"{container_id(kind, workspace, name)}/versions", newest_first=True)
+
+
+def latest(services: Services, kind: Kind, workspace: WorkspaceRef, name: str) -> Document | None:
+    """The version that `@latest` means: created last among those not archived."""
+    for document in all_versions(services, kind, workspace, name):
+        if not document["properties"].get("isArchived"):
+            return document
+    return None
+
+
+def find(services: Services, kind: Kind, workspace: WorkspaceRef, name: str, version: str) -> Document:
+    """A version's document; the kind's fallback; else Azure's 404."""
+    document = services.store.get(version_id(kind, workspace, name, version))
+    document = document or kind.fallback(services, workspace, name, version)
+    if document is None:
+        raise missing(kind, workspace, name, version)
+    return document
+
+
+def show_container(services: Services, kind: Kind, container: Document) -> Document:
+    """The container as answered, with its `latestVersion`."""
+    versions = services.store.list(f"{container['id']}/versions", newest_first=True)
+    active = [d for d in versions if not d["properties"].get("isArchived")]
+    latest_version = (active or versions)[0]["name"] if versions else None
+    properties = {"description": None, "tags": {}, "properties": {}, "isArchived": False, **container["properties"]}
+    properties["latestVersion"] = latest_version
+    if kind.collection == "data" and versions:
+        properties["dataType"] = (active or versions)[0]["properties"]["dataType"]
+    properties["nextVersion"] = str(_highest(services, container["id"]) + 1)
+    return {**container, "properties": properties}
+
+
+def _highest(services: Services, container: str) -> int:
+    """The highest number a version of this container ever had; 0 when none had one."""
+    kept = services.store.get(f"{container}/numbering")
+    existing = (d["name"] for d in services.store.list(f"{container}/versions"))
+    return max(int(kept["highest"]) if kept else 0, *(int(name) for name in existing if name.isdecimal()), 0)
+
+
+def _keep_highest(services: Services, container: str, number: int) -> None:
+    services.store.put({"id": f"{container}/numbering", "name": "numbering", "highest": number})
+
+
+def new_container(kind: Kind, workspace: WorkspaceRef, name: str) -> Document:
+    return {
+        "id": container_id(kind, workspace, name),
+        "name": name,
+        "type": kind.type,
+        "properties": {"provisioningState": "Succeeded"},
+    }
+
+
+def put_version(
+    services: Services, kind: Kind, workspace: WorkspaceRef, name: str, version: str | None, body: Document, *, by: str
+) -> tuple[Document, bool]:
+    """Create or update a version, in one transaction with its container. Returns (document, created).
+
+    version: None takes the next number, whoever else does so at the same time.
+    Raises when the name is not valid, the container is archived, or the content of an existing version would change.
+    """
+    _check_name(kind, name, version)
+    given = {key: value for key, value in (body.get("properties") or {}).items() if value is not None}
+    properties: Document = {
+        "description": None,
+        "tags": {},
+        "properties": {},
+        "isAnonymous": False,
+        "isArchived": False,
+        **given,
+        "provisioningState": "Succeeded",
+    }
+    with services.store.transaction():
+        container = services.store.get(container_id(kind, workspace, name))
+        if container is None:
+            container = services.store.put(new_container(kind, workspace, name), by=by)
+        if version is None:
+            version = str(_highest(services, container["id"]) + 1)
+        kind.prepare(services, workspace, container["name"], version, properties)
+        identifier = f"{container['id']}/versions/{version}"
+        old = services.store.get(identifier)
+        if old is not None:
+            if kind.content(old["properties"]) != kind.content(properties):
+                raise _changed(kind, container["name"], version)
+            identifier, version = old["id"], old["name"]
+        elif container["properties"].get("isArchived"):
+            raise bad_request(
+                f"The {kind.noun} '{name}' is archived, so no version can be added to it. Restore it first, "
+                "or choose another name."
+            )
+        document = services.store.put(
+            {"id": identifier, "name": version, "type": f"{kind.type}/versions", "properties": properties}, by=by
+        )
+    return document, old is None
+
+
+def delete_version(services: Services, kind: Kind, workspace: WorkspaceRef, name: str, version: str) -> bool:
+    """Remove a version; its number is never given again, so `name:version` means one thing for ever.
+
+    Returns False when there was none.
+    """
+    with services.store.transaction():
+        container = container_id(kind, workspace, name)
+        highest = _highest(services, container)
+        gone = services.store.delete(version_id(kind, workspace, name, version))
+        if gone:
+            _keep_highest(services, container, highest)
+    return gone
+
+
+def _changed(kind: Kind, name: str, version: str) -> AzureError:
+    message = (
+        f"A {kind.noun} with the name '{name}' and version '{version}' already exists and its content cannot be "
+        "changed: only description, tags, properties and isArchived can. Register different content as a new version."
+    )
+    return conflict(message) if kind.change_status == 409 else bad_request(message)
+
+
+def _check_name(kind: Kind, name: str, version: str | None) -> None:
+    for what, text in (("name", name), ("version", version)):
+        if text is not None and not NAME.fullmatch(text):
+            raise bad_request(
+                f"The {kind.noun} {what} '{text}' is not valid. It may have up to 255 letters, digits, '-', '_' and "
+                "'.', and must begin with a letter, a digit or '_'.",
+                target=what,
+            )
+
+
+def _caller(request: Request) -> str:
+    principal = request.state.principal
+    return principal.name if principal is not None else "local"
+
+
+def install(services: Services, kind: Kind) -> None:
+    """The routes of a kind's containers and versions."""
+    store, routes = services.store, services.routes
+    containers = f"{WS}/{kind.collection}"
+    container = containers + "/{name}"
+    versions = container + "/versions"
+    version = versions + "/{version}"
+
+    def container_of(request: Request) -> Document:
+        workspace, name = workspace_of(request), request.path_params["name"]
+        document = store.get(container_id(kind, workspace, name))
+        if document is None or (not kind.may_be_empty and not all_versions(services, kind, workspace, name)):
+            raise missing(kind, workspace, name)
+        return document
+
+    @routes.get(Host.ARM, containers)
+    async def list_containers(request: Request) -> Response:
+        documents = store.list(f"{workspace_of(request).id}/{kind.collection}", newest_first=True)
+        documents = [d for d in documents if d["name"].lower() not in ANONYMOUS]
+        shown = [show_container(services, kind, d) for d in in_view(request, documents)]
+        shown = [d for d in shown if kind.may_be_empty or d["properties"]["latestVersion"] is not None]
+        return page(request, ordered(request, with_tags(request, shown)))
+
+    @routes.get(Host.ARM, container)
+    async def get_container(request: Request) -> Response:
+        return JSONResponse(show_container(services, kind, container_of(request)))
+
+    @routes.put(Host.ARM, container)
+    async def put_container(request: Request) -> Response:
+        workspace, name = workspace_of(request), request.path_params["name"]
+        _check_name(kind, name, None)
+        given = {key: value for key, value in ((await request.json()).get("properties") or {}).items()
+                 if key not in ("latestVersion", "nextVersion", "provisioningState")}  # fmt: skip
+        with store.transaction():
+            old = store.get(container_id(kind, workspace, name))
+            document = old or new_container(kind, workspace, name)
+            document["properties"].update(given)
+            document = store.put(document, by=_caller(request))
+        return JSONResponse(show_container(services, kind, document), status_code=200 if old else 201)
+
+    @routes.delete(Host.ARM, container)
+    async def delete_container(request: Request) -> Response:
+        gone = store.delete(container_id(kind, workspace_of(request), request.path_params["name"]))
+        return Response(status_code=200 if gone else 204)
+
+    @routes.get(Host.ARM, versions)
+    async def list_versions(request: Request) -> Response:
+        workspace, name = workspace_of(request), request.path_params["name"]
+        documents = all_versions(services, kind, workspace, name)
+        if not documents:
+            curated = kind.fallback(services, workspace, name, "")
+            if curated is None and store.get(container_id(kind, workspace, name)) is None:
+                raise missing(kind, workspace, name)
+            documents = [curated] if curated else []
+        shown = with_tags(request, in_view(request, documents))
+        if wanted := request.query_params.get("version"):
+            shown = [d for d in shown if d["name"] == wanted]
+        if stage := request.query_params.get("stage"):
+            shown = [d for d in shown if (d["properties"].get("stage") or "").lower() == stage.lower()]
+        return page(request, ordered(request, shown))
+
+    @routes.get(Host.ARM, version)
+    async def get_version(request: Request) -> Response:
+        parameters = request.path_params
+        return JSONResponse(find(services, kind, workspace_of(request), parameters["name"], parameters["version"]))
+
+    @routes.put(Host.ARM, version)
+    async def create_or_update_version(request: Request) -> Response:
+        parameters = request.path_params
+        document, created = put_version(
+            services,
+            kind,
+            workspace_of(request),
+            parameters["name"],
+            parameters["version"],
+            await request.json(),
+            by=_caller(request),
+        )
+        return JSONResponse(document, status_code=201 if created else 200)
+
+    @routes.delete(Host.ARM, version)
+    async def remove_version(request: Request) -> Response:
+        parameters = request.path_params
+        gone = delete_version(services, kind, workspace_of(request), parameters["name"], parameters["version"])
+        return Response(status_code=200 if gone else 204)
