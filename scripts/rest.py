@@ -70,6 +70,11 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return None
 
 
+def named(url: str) -> str:
+    """An address as people can read it: below the workspace's provider, and never with a query, which may be signed."""
+    return url.partition("?")[0].rpartition("/providers/Microsoft.MachineLearningServices/")[2]
+
+
 class Rest:
     """Authenticated JSON requests.
 
@@ -147,9 +152,9 @@ class Rest:
                 last = f"{response.status} {' '.join(error_of(response))}".strip()
             if attempt + 1 < tries:
                 wait = self.pause(attempt, answered)
-                self._say(f"{method} {url.partition('?')[0]}: {last}; again in {wait:.1f} s")
+                self._say(f"{method} {named(url)}: {last}; again in {wait:.1f} s")
                 self.clock.sleep(wait)
-        found = failure(f"{method} {url.partition('?')[0]} failed {tries} times.", last, ExitCode.LOST)
+        found = failure(f"{method} {named(url)} failed {tries} times.", last, ExitCode.LOST)
         raise UnreachableError(found.what, found.cause, found.fix, found.link, found.detail, found.exit_code)
 
     def call(self, method: str, url: str, body: Any = None, *, attempts: int = 0, timeout: float = 60.0) -> Response:
@@ -163,7 +168,7 @@ class Rest:
         """The AzureError that stands for an answer with an error status."""
         code, message = error_of(response)
         detail = f"{response.status} {code}: {message}" if code else f"{response.status} {message}"
-        found = failure(f"Azure refused {method} {url.partition('?')[0]}.", detail)
+        found = failure(f"Azure refused {method} {named(url)}.", detail)
         error = AzureError(found.what, found.cause, found.fix, found.link, detail, found.exit_code)
         error.status, error.code = response.status, code
         return error

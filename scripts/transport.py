@@ -74,7 +74,7 @@ def send(request: Request) -> Response:
     if not _may_carry_secrets(request.url):
         host = urlsplit(request.url).netloc
         raise TransportError(f"{host} was asked for without TLS; only https:// addresses are used")
-    wire = urllib.request.Request(  # noqa: S310 - the scheme was checked above
+    wire = urllib.request.Request(
         request.url, data=request.body, headers=dict(request.headers), method=request.method
     )
     try:

@@ -1,0 +1,89 @@
+"""Every known failure is recognised from what Azure, az or a log really says."""
+
+from __future__ import annotations
+
+import pytest
+
+from errors import IN_LOGS, KNOWN, ExitCode, explain, failure
+
+SAYS = {
+    "federated-subject-mismatch": "AADSTS700213: No matching federated identity record found for presented assertion",
+    "assertion-expired": "AADSTS700024: Client assertion is not within its valid time range.",
+    "unknown-application": "AADSTS700016: Application with identifier 'x' was not found in the directory 'y'.",
+    "wrong-secret": "AADSTS7000215: Invalid client secret provided.",
+    "secret-expired": "AADSTS7000222: The provided client secret keys for app 'x' are expired.",
+    "unknown-tenant": "AADSTS90002: Tenant 'x' not found.",
+    "not-signed-in": "Please run 'az login' to setup account.",
+    "no-permission": "403 AuthorizationFailed: The client 'x' does not have authorization to perform action 'y'",
+    "unknown-subscription": "404 SubscriptionNotFound: The subscription 'x' could not be found.",
+    "unknown-resource-group": "404 ResourceGroupNotFound: Resource group 'x' could not be found.",
+    "unknown-workspace": "404 ResourceNotFound: The Resource 'Microsoft.MachineLearningServices/workspaces/aml' under "
+    "resource group 'rg' was not found.",
+    "quota": "ClusterCoreQuotaReached: Operation results in exceeding quota limits of Core.",
+    "unknown-vm-size": "VM Size STANDARD_X is not supported in region westeurope",
+    "unknown-compute": "Compute target gpu was not found in workspace",
+    "environment-is-immutable": "(UserError) Environment taxi version 3 already exists and is immutable.",
+    "unknown-environment": "(UserError) No environment exists for name: taxi, version: 9",
+    "schema": "x Error: Validation for PipelineJobSchema failed: jobs.prep: - Unknown field.",
+    "yaml-syntax": "while parsing a block mapping",
+    "az-missing": "[Errno 2] No such file or directory: 'az'",
+    "extension": "ERROR: 'ml' is misspelled or not recognized by the system.",
+    "certificate": "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: unable to get local issuer certificate",
+    "throttled": "429 TooManyRequests: slow down",
+}
+LOGS = {
+    "module-missing": ("ModuleNotFoundError: No module named 'sklearn'", "no module named sklearn"),
+    "file-missing": ("FileNotFoundError: [Errno 2] No such file or directory: 'rows.csv'", "looked for rows.csv"),
+    "unknown-argument": ("train.py: error: unrecognized arguments: --rate 1", "argument --rate 1"),
+    "out-of-memory": ("bash: line 1:    12 Killed", "ran out of memory"),
+    "disk-full": ("OSError: [Errno 28] No space left on device", "disk is full"),
+    "image-build": ("ERROR: No matching distribution found for pandas==99", "could not be built"),
+}
+
+
+def test_every_template_has_an_example() -> None:
+    assert {known.name for known in KNOWN} == set(SAYS)
+    assert {known.name for known in IN_LOGS} == set(LOGS)
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_a_known_failure_is_explained(name: str) -> None:
+    known = explain(SAYS[name])
+    assert known is not None
+    assert known.name == name
+    assert known.cause.endswith(".")
+    assert known.fix.endswith((".", "name.", "`$schema`."))
+    assert known.link == "" or known.link.startswith("https://")
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_a_log_is_explained_with_the_thing_it_names(name: str) -> None:
+    text, part = LOGS[name]
+    known = explain("line before\n" + text + "\nline after", IN_LOGS)
+    assert known is not None
+    assert known.name == name
+    assert part in known.cause
+
+
+def test_what_is_not_known_is_told_in_azures_words() -> None:
+    error = failure("It failed.", "500 Weird: something new")
+    assert error.text() == "It failed.\nAzure said: 500 Weird: something new"
+    assert error.exit_code is ExitCode.AZURE
+
+
+def test_sign_in_failures_have_their_exit_code() -> None:
+    assert failure("x", SAYS["wrong-secret"]).exit_code is ExitCode.SIGN_IN
+
+
+def test_the_exit_codes_are_fixed() -> None:
+    assert {code.name: int(code) for code in ExitCode} == {
+        "OK": 0,
+        "JOB_FAILED": 1,
+        "BAD_INPUT": 2,
+        "SIGN_IN": 3,
+        "AZURE": 4,
+        "TIMEOUT": 5,
+        "LOST": 6,
+        "INTERRUPTED": 130,
+        "TERMINATED": 143,
+    }
