@@ -59,8 +59,8 @@ def test_an_environment_with_conda_and_pip_packages(tmp_path: Path) -> None:
     assert python(built, "import pip, pkg_resources; print('both')") == "both"  # as conda's Python has them
     assert built.warnings == (
         (
-            "environment taxi:1, conda file: system packages are left out, the local workspace installs Python packages "
-            "only: libgcc."
+            "environment taxi:1, conda file: system packages are left out, the local workspace installs Python "
+            "packages only: libgcc."
         ),
     )
     assert any(line.strip().startswith("Installed ") for line in lines)

@@ -72,14 +72,9 @@ class EnvironmentBuilder:
         interpreter, warning = await asyncio.to_thread(self._interpreter, plan)
         key = plan.key(interpreter.minor)
         path = self._root / key
-        built = BuiltEnvironment(
-            python=path / "bin" / "python",
-            path=path,
-            warnings=(*plan.warnings, *([warning] if warning else [])),
-            variables=plan.variables,
-        )
+        warnings = (*plan.warnings, *([warning] if warning else []))
         if _use(path):
-            return built
+            return _built(plan, path, warnings)
         try:
             (self._root / LOCKS).mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -88,7 +83,7 @@ class EnvironmentBuilder:
         async with locks.locked(self._root / LOCKS / key, lambda holder: log(waiting.format(holder))) as lock:
             if not _use(path):
                 await self._build(plan, interpreter, path, lock, log)
-        return built
+        return _built(plan, path, warnings)
 
     def _interpreter(self, plan: Plan) -> tuple[Interpreter, str | None]:
         return interpreters.choose(plan.python, plan.where, list(interpreters.candidates(self._env)), self._probe)
@@ -108,7 +103,6 @@ class EnvironmentBuilder:
         env = uv.environment(self._root, self._env)
         if path.exists():
             await asyncio.to_thread(shutil.rmtree, path)
-        say = _quietly(log)
         try:
             made = await uv.run(
                 [program, "venv", "--python", interpreter.path, "--no-project", "--prompt", "azureml-local", path],
@@ -119,17 +113,8 @@ class EnvironmentBuilder:
             self._check(
                 await uv.run([*install, *SEEDS], env=env, on_line=lambda _: None, keep=(lock,)), plan, interpreter
             )
-            if plan.packages:
-                options = _options(plan, path)
-                self._check(
-                    await uv.run(
-                        [*install, *options, "--requirements", "-"],
-                        env=env, stdin=plan.requirements_text(), on_line=say, keep=(lock,),
-                    ),
-                    plan,
-                    interpreter,
-                )  # fmt: skip
-            _mark_ready(path, plan, interpreter)
+            layered = await self._install(plan, interpreter, path, install, env, lock, log)
+            _mark_ready(path, plan, interpreter, layered=layered)
         except EnvironmentBuildError:
             await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
             raise
@@ -137,11 +122,54 @@ class EnvironmentBuilder:
             raise EnvironmentBuildError(f"{plan.where}: cannot build it in {path}: {error}.") from None
         log(f"{plan.where}: ready after {time.monotonic() - started:.1f} s")
 
+    async def _install(
+        self,
+        plan: Plan,
+        interpreter: Interpreter,
+        path: Path,
+        command: list[str | Path],
+        env: Mapping[str, str],
+        lock: int,
+        log: Callable[[str], None],
+    ) -> bool:
+        """Install the packages, all at once if they go together, else layer by layer; returns True for the latter.
+
+        Azure makes the layers (conda, its pip section, each pip install of a Dockerfile) one after the other, and a
+        later one may replace what an earlier one chose. At once is faster and gives versions that fit each other.
+        """
+        options = [*command, *_options(plan, path), "--requirements", "-"]
+        say = _quietly(log)
+
+        async def install(packages: tuple[str, ...]) -> uv.Outcome:
+            text = plan.requirements_text(packages)
+            return await uv.run(options, env=env, stdin=text, on_line=say, keep=(lock,))
+
+        if not plan.packages:
+            return False
+        outcome = await install(plan.packages)
+        if outcome.code == 0 or len(plan.layers) < 2 or not failures.is_conflict(outcome.text):
+            self._check(outcome, plan, interpreter)
+            return False
+        log(f"{plan.where}: its parts exclude each other, so they are installed one after the other")
+        for layer in plan.layers:
+            self._check(await install(layer), plan, interpreter)
+        return True
+
     @staticmethod
     def _check(outcome: uv.Outcome, plan: Plan, interpreter: Interpreter) -> None:
         if outcome.code != 0:
             reason = failures.explain(plan, interpreter, outcome.text)
             raise EnvironmentBuildError(reason, log=outcome.text)
+
+
+def _built(plan: Plan, path: Path, warnings: tuple[str, ...]) -> BuiltEnvironment:
+    if json.loads((path / READY).read_text(encoding="utf-8"))["layered"]:
+        told = (
+            f"{plan.where}: what its parts (conda, pip section, pip installs) ask for excludes each other. They were "
+            "installed one after the other, as Azure ML does, and later ones replaced versions of earlier ones."
+        )
+        warnings = (*warnings, told)
+    return BuiltEnvironment(path / "bin" / "python", path, warnings, plan.variables)
 
 
 def _options(plan: Plan, path: Path) -> list[str | Path]:
@@ -170,11 +198,12 @@ def _use(path: Path) -> bool:
     return True
 
 
-def _mark_ready(path: Path, plan: Plan, interpreter: Interpreter) -> None:
+def _mark_ready(path: Path, plan: Plan, interpreter: Interpreter, *, layered: bool) -> None:
     content = {
         "name": plan.where.removeprefix("environment "),
         "python": ".".join(map(str, interpreter.version)),
         "requirements": [requirements.without_secrets(line) for line in plan.packages],
+        "layered": layered,
     }
     draft = path / f"{READY}.draft"
     with draft.open("w", encoding="utf-8") as file:

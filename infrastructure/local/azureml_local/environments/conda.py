@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import canonicalize_name
 
 from . import requirements
 from .conda_names import pypi_name
@@ -28,10 +27,10 @@ _RELATION = re.compile(r"^(===|==|>=|<=|!=|~=|>|<|=)?\s*(.*)$")
 class CondaRequest:
     """A conda file in pip's terms. `python` is a PEP 440 specifier (""= any version), None when not asked."""
 
-    requirements: Requirements
+    requirements: Requirements  # what conda itself would install
+    pip: Requirements  # the pip section, which conda hands to pip afterwards
     python: str | None
     variables: Mapping[str, str]
-    names: frozenset[str]  # PyPI names of what stands outside the pip section
 
 
 def read(conda: Mapping[str, object], where: str) -> CondaRequest:
@@ -39,13 +38,12 @@ def read(conda: Mapping[str, object], where: str) -> CondaRequest:
     listed = conda.get("dependencies") or []
     if not isinstance(listed, list):
         raise EnvironmentBuildError(f"{where}: 'dependencies' has to be a list, not {type(listed).__name__}.")
-    found = Requirements()
+    found, pip = Requirements(), Requirements()
     python: str | None = None
     dropped: list[str] = []
-    names: set[str] = set()
     for item in listed:
         if isinstance(item, Mapping):
-            found.extend(_pip_section(item, where))
+            pip.extend(_pip_section(item, where))
         elif isinstance(item, str):
             name, version = match_spec(item, where)
             if name == "python":
@@ -56,7 +54,6 @@ def read(conda: Mapping[str, object], where: str) -> CondaRequest:
                 dropped.append(item.strip())
             else:
                 found.packages.append(f"{mapped}{version}")
-                names.add(canonicalize_name(mapped))
         else:
             raise EnvironmentBuildError(
                 f"{where}: the dependency {item!r} is neither a package ('numpy=1.26') nor a 'pip:' list."
@@ -66,7 +63,7 @@ def read(conda: Mapping[str, object], where: str) -> CondaRequest:
             f"{where}: system packages are left out, the local workspace installs Python packages only: "
             f"{', '.join(dropped)}."
         )
-    return CondaRequest(found, python, _variables(conda, where), frozenset(names))
+    return CondaRequest(found, pip, python, _variables(conda, where))
 
 
 def match_spec(spec: str, where: str) -> tuple[str, str]:

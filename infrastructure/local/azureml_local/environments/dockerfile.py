@@ -201,6 +201,8 @@ class _Reader:
         words = [self._expand(word) for word in words]
         tool, rest = words[0], words[1:]
         if tool == "pip" and rest[:1] == ["install"]:
+            if stage.found.packages:
+                stage.found.packages.append("")  # an install of its own, after the ones before it
             requirements.parse_arguments(
                 rest[1:], self._where, lambda option, path: self._requirements(stage, option, path), stage.found
             )

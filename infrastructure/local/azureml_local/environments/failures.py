@@ -18,6 +18,13 @@ _FAILED_BUILD = re.compile(r"Failed to (?:build|download and build|resolve depen
 _WRONG_PYTHON = re.compile(r"Python version \(([\d.]+)\) does not satisfy\s+Python([<>=!~][^\s,]*(?:,[<>=!~][^\s,]*)*)")
 
 
+def is_conflict(output: str) -> bool:
+    """Whether everything asked for exists, and only not together."""
+    text = re.sub(r"\s+", " ", output)
+    known = (_MISSING_VERSION, _MISSING_PACKAGE, _WRONG_PYTHON)
+    return "No solution found" in text and not any(pattern.search(text) for pattern in known)
+
+
 def explain(plan: Plan, interpreter: Interpreter, output: str) -> str:
     """One sentence: what could not be installed, where it is asked for, and how to mend it."""
     text = re.sub(r"\s+", " ", output)

@@ -20,7 +20,7 @@ class EnvironmentSpec:
     name: str  # for messages: "taxi-train:3"
     image: str | None = None  # base docker image
     conda: Mapping[str, object] | None = None  # parsed conda file
-    pip_requirements: tuple[str, ...] = ()  # pip lines that a Dockerfile installs, options included
+    pip_requirements: tuple[str, ...] = ()  # pip lines of a Dockerfile, options included; "" starts its next install
     python: str | None = None  # asked Python version, "3.10"
     variables: Mapping[str, str] = field(default_factory=dict)  # environment variables that the image would set
     constraints: tuple[str, ...] = ()  # lines of pip's `-c` files

@@ -27,6 +27,10 @@ pip)
     case "$(cat {mode})" in
     fail) echo "error: No solution found" ; echo " cause: there is no version of six==9.9 at https://me:secret@host/x"
       exit 1 ;;
+    conflict)
+      if [ $(wc -l < {given}) -gt 1 ]; then
+        echo "error: No solution found"; echo " cause: a and b are incompatible"; exit 1
+      fi ;;
     hang) echo $$ > {pid}; echo "Downloading six"; sleep 60 & wait ;;
     slow) sleep 0.2 ;;
     esac
@@ -122,6 +126,23 @@ def test_a_failure_is_readable_and_leaves_nothing(stand: Stand) -> None:
     assert not stand.path.exists()
     stand.mode("")
     stand.ensure()  # and the lock is free again
+
+
+def test_parts_that_exclude_each_other_are_installed_one_after_the_other(stand: Stand) -> None:
+    stand.mode("conflict")
+    spec = EnvironmentSpec("taxi:3", conda={"dependencies": ["a=1", {"pip": ["b"]}]})
+    first = asyncio.run(stand.builder.ensure(spec, stand.lines.append))
+    again = asyncio.run(stand.builder.ensure(spec, stand.lines.append))
+    assert (stand.folder / "given").read_text() == "b\n"
+    assert "environment taxi:3: its parts exclude each other, so they are installed one after the other" in stand.lines
+    assert first.warnings == again.warnings
+    assert "installed one after the other, as Azure ML does, and later ones replaced versions" in first.warnings[0]
+
+
+def test_one_part_that_excludes_itself_is_refused(stand: Stand) -> None:
+    stand.mode("conflict")
+    with pytest.raises(EnvironmentBuildError, match="the versions asked for exclude each other"):
+        stand.ensure(EnvironmentSpec("taxi:3", conda={"dependencies": ["a=1", "b=2"]}))
 
 
 def test_cancelling_ends_the_whole_process_group(stand: Stand) -> None:

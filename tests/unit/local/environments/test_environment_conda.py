@@ -84,10 +84,9 @@ def test_a_whole_file() -> None:
         "pip==23.*",
         "torch==2.0.*",
         "opencv-python-headless",
-        "mlflow==2.16.2",
-        "git+https://github.com/o/r.git",
     ]
-    assert found.requirements.sources == ["--extra-index-url https://example.org/simple"]
+    assert found.pip.packages == ["mlflow==2.16.2", "git+https://github.com/o/r.git"]
+    assert found.pip.sources == ["--extra-index-url https://example.org/simple"]
     assert found.variables == {"OMP_NUM_THREADS": "2"}
     assert found.requirements.warnings == []
 

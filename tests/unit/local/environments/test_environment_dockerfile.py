@@ -41,7 +41,13 @@ def test_packages_on_the_command_line_and_continuations(tmp_path: Path) -> None:
         """,
     )
     assert found.python == "3.8"
-    assert found.pip_lines == ["--index-url https://example.org/simple", "pip", "pandas==2.2.2", "scikit-learn>=1.3,<2"]
+    assert found.pip_lines == [
+        "--index-url https://example.org/simple",
+        "pip",
+        "",
+        "pandas==2.2.2",
+        "scikit-learn>=1.3,<2",
+    ]
 
 
 def test_a_conda_file_and_later_pip_installs(tmp_path: Path) -> None:
@@ -87,14 +93,14 @@ def test_arguments_variables_and_stages(tmp_path: Path) -> None:
         """,
     )
     assert found.image == "python:3.12"
-    assert found.pip_lines == ["six==1.16.0", "attrs==23.1.0", "idna"]
+    assert found.pip_lines == ["six==1.16.0", "attrs==23.1.0", "", "idna"]
     assert found.variables == {"MODE": "train", "GREETING": "hello world"}  # the container's PATH is not this machine's
     assert found.warnings == []
 
 
 def test_a_here_document(tmp_path: Path) -> None:
     found = context(tmp_path, "FROM python:3.11\nRUN <<EOF\nset -e\npip install six\nEOF\nRUN pip install attrs\n")
-    assert found.pip_lines == ["six", "attrs"]
+    assert found.pip_lines == ["six", "", "attrs"]
 
 
 def test_what_needs_docker_is_told_in_one_warning(tmp_path: Path) -> None:
