@@ -27,6 +27,7 @@ def decision(load_step: Callable[[str, str], ModuleType]) -> ModuleType:
         (2.11, 2.1, 0.0, (False, "test_rmse 2.1100 is worse than the champion's 2.1000")),
         (2.11, 2.1, 0.01, (True, "at least as good as the champion's 2.1000 with the tolerance of 1.0%")),
         (2.2, 2.1, 0.01, (False, "worse than the champion's 2.1000 with the tolerance of 1.0%")),
+        (2.0, math.nan, 0.0, (False, "archive or delete that version to go on without it")),
         (5.5, None, 0.0, (False, "test_rmse 5.5000 is above the limit 5")),
         (5.5, 9.0, 0.0, (False, "test_rmse 5.5000 is above the limit 5")),
         (math.nan, None, 0.0, (False, "test_rmse is nan: the model has no measurable error")),

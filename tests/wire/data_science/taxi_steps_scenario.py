@@ -75,6 +75,13 @@ for uri in {v.source for v in mlflow.MlflowClient().search_model_versions("name=
 results["champion_lost"] = round_of("champion_lost", "--max-iter", "30")
 results["champion_lost_but_equal"] = round_of("champion_lost_but_equal")
 
+
+# A version that was never measured and cannot be loaded: nobody can tell whether a new model is as good.
+client = mlflow.MlflowClient()
+client.create_registered_model("unmeasured")
+client.create_model_version("unmeasured", str(SCRATCH / "nothing"))
+results["unmeasured"] = round_of("unmeasured", model_name="unmeasured")
+
 results["versions"] = versions()
 results["refusals"] = {
     "prep": refusal(prep, "--raw", "nowhere", "--output", "out"),

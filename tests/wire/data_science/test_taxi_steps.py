@@ -106,6 +106,12 @@ def test_champion_that_cannot_be_loaded_counts_with_its_recorded_error(results: 
     assert equal["info"]["version"] == "3"
 
 
+def test_champion_of_unknown_quality_closes_the_gate(results: dict[str, Any]) -> None:
+    unmeasured = results["unmeasured"]
+    assert unmeasured["info"]["registered"] is False
+    assert "archive or delete that version to go on without it" in unmeasured["info"]["reason"]
+
+
 def test_only_what_passed_the_gate_is_in_the_registry(results: dict[str, Any]) -> None:
     assert sorted(str(version["version"]) for version in results["versions"]) == ["1", "2", "3"]
 

@@ -94,7 +94,8 @@ class Decision:
 def verdict(candidate: float, champion: float | None, *, tolerance: float, limit: float) -> tuple[bool, str]:
     """Whether a model with the error `candidate` may be registered, and why.
 
-    `champion` is the error of the version to beat, None when there is none. `tolerance` is the share by which the
+    `champion` is the error of the version to beat: None when there is no version, nan when there is one that could not
+    be measured. `tolerance` is the share by which the
     candidate may be worse (0.02: two percent), `limit` the error above which nothing is registered, first or not.
     """
     if not math.isfinite(candidate):
@@ -103,6 +104,11 @@ def verdict(candidate: float, champion: float | None, *, tolerance: float, limit
         return False, f"{JUDGED_BY} {candidate:.4f} is above the limit {limit:g}"
     if champion is None:
         return True, f"{JUDGED_BY} {candidate:.4f}; no earlier version to beat"
+    if not math.isfinite(champion):
+        return False, (
+            f"{JUDGED_BY} {candidate:.4f}, but the champion can neither be scored nor has an error on record; "
+            "archive or delete that version to go on without it"
+        )
     allowed = champion * (1 + tolerance)
     margin = f" with the tolerance of {tolerance:.1%}" if tolerance else ""
     # Sums of floats depend on the order of their terms: the last digits are no difference.

@@ -11,6 +11,7 @@ Exit codes: 0 decided, either way; 1 something is missing; 2 wrong arguments.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
@@ -97,9 +98,8 @@ def main(argv: list[str] | None = None) -> int:
 
     champion = champion_of(registered_versions(args.model_name))
     champion_metrics, measured = measure_champion(args.model_name, champion, test) if champion else ({}, False)
-    deploy_flag, reason = verdict(
-        metrics[JUDGED_BY], champion_metrics.get(JUDGED_BY), tolerance=args.tolerance, limit=args.rmse_limit
-    )
+    to_beat = champion_metrics.get(JUDGED_BY, math.nan) if champion else None
+    deploy_flag, reason = verdict(metrics[JUDGED_BY], to_beat, tolerance=args.tolerance, limit=args.rmse_limit)
     decision = Decision(
         deploy_flag=deploy_flag,
         reason=reason,
