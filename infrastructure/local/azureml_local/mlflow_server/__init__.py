@@ -6,6 +6,7 @@ from azureml_local.services import Services
 
 from .artifacts import Artifacts, install_artifacts
 from .job_environment import job_environment, tracking_uri
+from .run_tokens import install_run_tokens
 from .server import ClientRun, MlflowServer, MlflowUnavailableError, RunNotFoundError
 from .tracking import install_tracking
 
@@ -25,6 +26,7 @@ def install(services: Services) -> None:
     server = services.mlflow = MlflowServer(services)
     artifacts = Artifacts(services)
     install_artifacts(services, artifacts)
+    install_run_tokens(services)
     install_tracking(services, server, artifacts)
     services.on_start.append(server.start)
     services.on_stop.append(server.stop)

@@ -11,15 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from azureml_local.errors import AzureError
+from azureml_local import uris
+from azureml_local.assets import models, versions
 from azureml_local.routing import WorkspaceRef
+from azureml_local.services import Services
 from azureml_local.store import Document, ResourceStore
 
 from . import registry_documents as documents
 from . import registry_search as searching
-from .artifacts import Artifacts
 from .errors import MlflowError, invalid, missing
-from .locations import Location, datastore_uri, download_uri, parse
+from .locations import download_uri
 
 Parameters = Mapping[str, Any]
 _ALIAS = re.compile(r"[\w-]{1,255}")
@@ -31,11 +32,14 @@ _TAG_VALUE_LENGTH = 5000
 class Registry:
     """The registry of one workspace, for one caller. Every method takes a call's parameters and returns its answer."""
 
-    store: ResourceStore
-    artifacts: Artifacts
+    services: Services
     workspace: WorkspaceRef
     host: str
     caller: str
+
+    @property
+    def store(self) -> ResourceStore:
+        return self.services.store
 
     # -- registered models ---------------------------------------------------------------------------------------
 
@@ -43,9 +47,10 @@ class Registry:
         name = _text(given, "name")
         documents.check_name(name)
         with self.store.transaction():
-            if self.store.get(documents.container_id(self.workspace, name)) is not None:
+            if self.store.get(versions.container_id(models.KIND, self.workspace, name)) is not None:
                 raise MlflowError("RESOURCE_ALREADY_EXISTS", f"Registered Model (name={name}) already exists.")
-            container = documents.new_container(self.workspace, name, given.get("description") or "", _tags(given))
+            container = versions.new_container(models.KIND, self.workspace, name)
+            container["properties"] |= {"description": given.get("description") or None, "tags": _tags(given)}
             stored = self.store.put(container, by=self.caller)
         return {"registered_model": documents.model_entity(stored, [], {})}
 
@@ -72,8 +77,8 @@ class Registry:
         clauses = searching.parse(str(given.get("filter") or ""), searching.MODELS)
         found = [self._model(container) for container in self._containers()]
         matching = [entity for entity in found if all(clause.matches(entity) for clause in clauses)]
-        models = searching.ordered(matching, _list(given, "order_by"), searching.MODELS)
-        return _paged("registered_models", models, given, default=100, most=1000)
+        ranked = searching.ordered(matching, _list(given, "order_by"), searching.MODELS)
+        return _paged("registered_models", ranked, given, default=100, most=1000)
 
     def latest_versions(self, given: Parameters) -> dict[str, Any]:
         stages = {_stage(stage) for stage in _list(given, "stages")}
@@ -110,28 +115,27 @@ class Registry:
 
     def create_version(self, given: Parameters) -> dict[str, Any]:
         name, source = _text(given, "name"), _text(given, "source")
-        location = self._location(source)
-        path = self.artifacts.path_of(self.workspace, location)
+        container = self._container(name)
+        uri, run_id = self._origin_of(source)
+        path = uris.resolve(self.services, self.workspace, uri)
         if not path.exists() or (path.is_dir() and not any(path.iterdir())):
-            raise missing(f"There is nothing to register at '{source}': {location.datastore} has no '{location.path}'.")
+            raise missing(f"There is nothing to register at '{source}'.")
         properties = {documents.SOURCE: source}
         if given.get("run_link"):
             properties[documents.RUN_LINK] = str(given["run_link"])
-        flavors = documents.flavors_of(path)
-        with self.store.transaction():
-            container = self._container(name)
-            document = documents.new_version(
-                container,
-                documents.next_version(self.store, container),
-                uri=datastore_uri(self.workspace, location),
-                flavors=flavors,
-                job=str(given.get("run_id") or "") or location.run_id,
-                description=given.get("description") or "",
-                tags=_tags(given),
-                properties=properties,
-            )
-            stored = self.store.put(document, by=self.caller)
-        return {"model_version": documents.version_entity(container["name"], stored, {})}
+        stored = models.create_model_version(
+            self.services,
+            self.workspace,
+            container["name"],
+            uri=uri,
+            model_type="mlflow_model" if (path / "MLmodel").is_file() else "custom_model",
+            job_name=str(given.get("run_id") or "") or run_id,
+            description=given.get("description") or None,
+            tags=_tags(given),
+            properties=properties,
+            by=self.caller,
+        )
+        return self._version_answer(container, stored)
 
     def get_version(self, given: Parameters) -> dict[str, Any]:
         container, version = self._version(given)
@@ -167,8 +171,7 @@ class Registry:
             for alias, target in self._aliases(container).items():
                 if target == version["name"]:
                     self.store.delete(f"{container['id']}/aliases/{alias}")
-            documents.keep_number(self.store, container, version["name"])
-            self.store.delete(version["id"])
+            models.delete_model_version(self.services, self.workspace, container["name"], version["name"])
         return {}
 
     def search_versions(self, given: Parameters) -> dict[str, Any]:
@@ -181,13 +184,13 @@ class Registry:
                 if all(clause.matches(entity) for clause in clauses):
                     matching.append(entity)
         order = _list(given, "order_by") or ["last_updated_timestamp DESC", "name ASC", "version_number DESC"]
-        versions = searching.ordered(matching, order, searching.VERSIONS)
-        return _paged("model_versions", versions, given, default=10_000, most=200_000)
+        ranked = searching.ordered(matching, order, searching.VERSIONS)
+        return _paged("model_versions", ranked, given, default=10_000, most=200_000)
 
     def download_uri(self, given: Parameters) -> dict[str, Any]:
         container, version = self._version(given)
         uri = str(version["properties"].get("modelUri") or "")
-        location = parse(uri)
+        location = uris.locate(self.services, self.workspace, uri)
         if location is None:
             raise invalid(
                 f"The model '{container['name']}:{version['name']}' lies at '{uri}', which MLflow can't read."
@@ -207,7 +210,7 @@ class Registry:
         return [container for container in found if not container["properties"].get("isArchived")]
 
     def _container(self, name: str) -> Document:
-        container = self.store.get(documents.container_id(self.workspace, name))
+        container = self.store.get(versions.container_id(models.KIND, self.workspace, name))
         if container is None:
             raise missing(f"Registered Model with name={name} not found")
         return container
@@ -245,23 +248,17 @@ class Registry:
             self.store.put(document, by=self.caller)
         return {}
 
-    def _location(self, source: str) -> Location:
-        """Where a version's `source` lies; `models:/NAME/V` is the place of that version (copy_model_version)."""
+    def _origin_of(self, source: str) -> tuple[str, str | None]:
+        """A version's `source` as the asset store takes it, and the run it came from when it copies another version."""
         if match := re.fullmatch(r"models:/+([^/]+)/([^/]+)", source):
-            _, version = self._version({"name": match[1], "version": match[2]})
-            source = str(version["properties"]["modelUri"])
-        location = parse(source)
-        if location is None or not location.path:
+            properties = self._version({"name": match[1], "version": match[2]})[1]["properties"]
+            return str(properties["modelUri"]), properties.get("jobName")
+        if not source.startswith(("azureml:", "runs:/")):
             raise invalid(
-                f"The model source '{source}' is not an artifact of this workspace. "
-                "Register runs:/RUN/PATH, a file:// folder made by save_model, models:/NAME/VERSION, or "
-                "azureml://datastores/NAME/paths/PATH."
+                f"The model source '{source}' is not in this workspace. Register runs:/RUN/PATH, a file:// folder made "
+                "by save_model, models:/NAME/VERSION, or azureml://datastores/NAME/paths/PATH."
             )
-        try:
-            self.artifacts.container_of(self.workspace, location.datastore)
-        except AzureError as error:
-            raise missing(error.message) from error
-        return location
+        return source, None
 
 
 def _text(given: Parameters, name: str) -> str:

@@ -10,13 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-import yaml
-
-from azureml_local.routing import WorkspaceRef
-from azureml_local.store import Document, ResourceStore
+from azureml_local.store import Document
 
 from .errors import invalid
 from .registry_search import Entity, number_of
@@ -25,7 +21,6 @@ SOURCE = "mlflow.modelSourceUri"
 RUN_LINK = "mlflow.runLink"
 NO_STAGE = "None"
 STAGES = (NO_STAGE, "Staging", "Production", "Archived")
-_TYPE = "Microsoft.MachineLearningServices/workspaces/models"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
 
 
@@ -36,87 +31,6 @@ def check_name(name: str) -> None:
             f"The model name '{name}' is not valid on Azure ML. Use 1 to 255 letters, digits, '-', '_' and '.', "
             "beginning with a letter or a digit."
         )
-
-
-def container_id(workspace: WorkspaceRef, name: str) -> str:
-    return f"{workspace.id}/models/{name}"
-
-
-def new_container(workspace: WorkspaceRef, name: str, description: str, tags: Mapping[str, str]) -> Document:
-    """The document of a registered model that has no version yet."""
-    properties = {"description": description or None, "tags": dict(tags), "properties": {}, "isArchived": False}
-    return {
-        "id": container_id(workspace, name),
-        "name": name,
-        "type": _TYPE,
-        "properties": {**properties, "provisioningState": "Succeeded"},
-    }
-
-
-def new_version(
-    container: Document,
-    version: str,
-    *,
-    uri: str,
-    flavors: Mapping[str, Any] | None,
-    job: str | None,
-    description: str,
-    tags: Mapping[str, str],
-    properties: Mapping[str, str],
-) -> Document:
-    """The document of a version. flavors: from its MLmodel file, None when it has none (a custom model)."""
-    return {
-        "id": f"{container['id']}/versions/{version}",
-        "name": version,
-        "type": f"{_TYPE}/versions",
-        "properties": {
-            "description": description or None,
-            "tags": dict(tags),
-            "properties": dict(properties),
-            "isArchived": False,
-            "isAnonymous": False,
-            "modelUri": uri,
-            "modelType": "custom_model" if flavors is None else "mlflow_model",
-            "flavors": flavors or {},
-            "jobName": job,
-            "provisioningState": "Succeeded",
-        },
-    }
-
-
-def next_version(store: ResourceStore, container: Document) -> str:
-    """The next number for this model: one more than the highest it ever had. Call it inside a transaction."""
-    existing = (number_of(document["name"]) for document in store.list(f"{container['id']}/versions"))
-    number = max(0, _highest(store, container), *existing) + 1
-    _keep_highest(store, container, number)
-    return str(number)
-
-
-def keep_number(store: ResourceStore, container: Document, version: str) -> None:
-    """Before a version is deleted: its number is never given again, so `name:version` means one model for ever."""
-    if number_of(version) > _highest(store, container):
-        _keep_highest(store, container, number_of(version))
-
-
-def _highest(store: ResourceStore, container: Document) -> int:
-    numbering = store.get(f"{container['id']}/numbering")
-    return int(numbering["highest"]) if numbering else 0
-
-
-def _keep_highest(store: ResourceStore, container: Document, number: int) -> None:
-    store.put({"id": f"{container['id']}/numbering", "name": "numbering", "highest": number})
-
-
-def flavors_of(folder: Path) -> dict[str, Any] | None:
-    """The `flavors` of an MLflow model folder as ARM has them, `{name: {"data": {…}}}`; None when it is none."""
-    try:
-        model = yaml.safe_load((folder / "MLmodel").read_text())
-        flavors = model["flavors"]
-        return {name: {"data": {key: str(value) for key, value in flavor.items()}} for name, flavor in flavors.items()}
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
-        raise invalid(f"The MLmodel file of this model can't be read: {type(error).__name__}: {error}") from error
 
 
 def milliseconds(moment: str) -> int:

@@ -14,7 +14,7 @@ import signal
 import socket
 import subprocess
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,8 +65,19 @@ RunHook = Callable[[ClientRun], Awaitable[None]]
 class MlflowServer:
     """Tracking: one server, one database file a workspace. Jobs become runs through `ensure_run` and `end_run`."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(
+        self,
+        services: Services,
+        *,
+        child: Path = CHILD,
+        python: Callable[[], Path] | None = None,
+        pauses: Sequence[float] = RESTART_SECONDS,
+    ) -> None:
+        """child: the script to run.  python: finds or builds the interpreter that runs it, and may block."""
         self._services = services
+        self._child = child
+        self._python = python or self._locked_python
+        self._pauses = pauses
         self._secret = secrets.token_urlsafe(32)
         self._process: asyncio.subprocess.Process | None = None
         self._socket: socket.socket | None = None
@@ -229,34 +240,40 @@ class MlflowServer:
                 await self._serve(attempt)
                 failures = 0  # it had been answering
                 self._services.log.warning("the MLflow server ended and is started again; its log: %s", self.log)
-            except (OSError, tools.ToolError, MlflowUnavailableError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is: tell those who wait, and try again
                 self._services.log.warning("the MLflow server does not start: %s", error)
                 if not attempt.done():
                     attempt.set_exception(MlflowUnavailableError(f"The MLflow server does not start: {error}"))
                 failures += 1
             finally:
                 await self._end_child()
-            await asyncio.sleep(RESTART_SECONDS[min(failures, len(RESTART_SECONDS) - 1)])
+            await asyncio.sleep(self._pauses[min(failures, len(self._pauses) - 1)])
+
+    def _locked_python(self) -> Path:
+        return tools.ensure(self._services.paths, "mlflow", self._services.log.info) / "bin" / "python"
 
     async def _serve(self, attempt: asyncio.Future[None]) -> None:
         """One life of the child: completes the attempt when it answers, returns when it ended after that."""
         services = self._services
         assert self._socket is not None
-        environment = await asyncio.to_thread(tools.ensure, services.paths, "mlflow", services.log.info)
+        python = await asyncio.to_thread(self._python)
         services.paths.mlflow.mkdir(parents=True, exist_ok=True)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
-            self._process = await self._spawn(environment / "bin" / "python", log)
+            self._process = await self._spawn(python, log)
         await self._configure(self._process)
         ended = asyncio.ensure_future(self._process.wait())
         answering = asyncio.ensure_future(self._until_healthy())
-        await asyncio.wait({ended, answering}, return_when=asyncio.FIRST_COMPLETED)
-        if not answering.done():
+        try:
+            await asyncio.wait({ended, answering}, return_when=asyncio.FIRST_COMPLETED)
+            if not answering.done():
+                raise MlflowUnavailableError(f"it ended with {ended.result()} while starting. {self._tail()}")
+            answering.result()
+            attempt.set_result(None)
+            await ended
+        finally:
+            ended.cancel()
             answering.cancel()
-            raise MlflowUnavailableError(f"it ended with {ended.result()} while starting. {self._tail()}")
-        answering.result()
-        attempt.set_result(None)
-        await ended
 
     async def _spawn(self, python: Path, log: IO[bytes]) -> asyncio.subprocess.Process:
         assert self._socket is not None
@@ -264,7 +281,7 @@ class MlflowServer:
         return await asyncio.create_subprocess_exec(
             str(python),
             "-Iu",
-            str(CHILD),
+            str(self._child),
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,

@@ -38,7 +38,7 @@ def install_tracking(services: Services, server: MlflowServer, artifacts: Artifa
             if path.startswith(_REGISTRY):
                 principal = getattr(request.state.principal, "name", "local")
                 host = request.url.netloc
-                registry = Registry(services.store, artifacts, workspace, host, principal)
+                registry = Registry(services, workspace, host, principal)
                 return await _registry(request, registry, path)
             if path == "artifacts/list":
                 return await _list_artifacts(request, server, artifacts)
