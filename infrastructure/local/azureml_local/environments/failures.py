@@ -6,7 +6,7 @@ import re
 
 from packaging.utils import canonicalize_name
 
-from .interpreters import Interpreter
+from .interpreters import Interpreter, install_hint
 from .plan import Plan
 
 _MISSING_VERSION = re.compile(r"there (?:is|are) no versions? of\s+([^\s,]+)")
@@ -79,8 +79,8 @@ def _python_advice(plan: Plan, interpreter: Interpreter) -> str:
     wanted = _wanted(plan)
     if wanted and wanted != interpreter.minor:
         return (
-            f"The environment asks for Python {wanted}, which is not on this machine: install it "
-            f"(for example `uv python install {wanted}`) and run the job again, or ask for newer versions."
+            f"The environment asks for Python {wanted}, which is not on this machine: install it{install_hint(wanted)} "
+            "and run the job again, or ask for newer versions."
         )
     return (
         f"Ask for a version that supports Python {interpreter.minor}, or for another Python "
@@ -91,10 +91,7 @@ def _python_advice(plan: Plan, interpreter: Interpreter) -> str:
 def _if_substituted(plan: Plan, interpreter: Interpreter) -> str:
     wanted = _wanted(plan)
     if wanted and wanted != interpreter.minor:
-        return (
-            f"The environment asks for Python {wanted}; installing that interpreter may help "
-            f"(for example `uv python install {wanted}`)."
-        )
+        return f"The environment asks for Python {wanted}; installing that interpreter may help{install_hint(wanted)}."
     return ""
 
 

@@ -143,12 +143,17 @@ def choose(
             return (exact or running)[0], None
         return running[0], (
             f"{where}: Python {_text(wish)} is asked for and not on this machine; the nearest, Python 3.{minor}, "
-            f"is used. To have the asked one, install it (for example with `uv python install 3.{wanted}`)."
+            f"is used. To have the asked one, install it{install_hint(f'3.{wanted}')}."
         )
     raise EnvironmentBuildError(
         f"{where}: no usable Python interpreter was found on this machine (3.{OLDEST_MINOR} or newer). "
         f"Install one, for example with `uv python install 3.{wanted}`."
     )
+
+
+def install_hint(minor: str) -> str:
+    """How to get an interpreter, for the end of a sentence; empty for one that uv does not offer."""
+    return f" (for example with `uv python install {minor}`)" if int(minor.partition(".")[2]) >= 8 else ""
 
 
 def _fits(wish: SpecifierSet, minor: int) -> bool:

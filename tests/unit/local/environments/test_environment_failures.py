@@ -56,11 +56,11 @@ def explain(output: str, dependencies: list[object], minor: int = 11) -> str:
         ),
         (
             NUMPY_BUILD,
-            ["python=3.7", "numpy==1.16.0"],
+            ["python=3.8", "numpy==1.16.0"],
             (
                 "environment taxi:3: numpy==1.16.0 cannot be installed for Python 3.11: there is no ready-made wheel, and "
-                "building it failed. The environment asks for Python 3.7, which is not on this machine: install it (for "
-                "example `uv python install 3.7`) and run the job again, or ask for newer versions."
+                "building it failed. The environment asks for Python 3.8, which is not on this machine: install it (for "
+                "example with `uv python install 3.8`) and run the job again, or ask for newer versions."
             ),
         ),
         (

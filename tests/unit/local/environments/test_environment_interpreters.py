@@ -54,7 +54,7 @@ def test_else_the_nearest_with_one_warning(asked: str, available: tuple[str, ...
     assert found == chosen
     assert warning is not None
     assert f"the nearest, Python {'.'.join(chosen.split('.')[:2])}, is used" in warning
-    assert "install it (for example with `uv python install 3." in warning
+    assert "To have the asked one, install it" in warning
 
 
 def test_the_warning_reads_as_a_sentence() -> None:
