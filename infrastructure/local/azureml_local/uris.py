@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from . import datastores, web_data
+from .assets import references
 from .errors import AzureError, bad_request
 from .routing import WorkspaceRef
 from .services import Services
@@ -32,17 +33,6 @@ _JOB = re.compile(rf"azureml://{_SCOPE}jobs/(?P<job>[^/]+)/outputs/(?P<output>[^
 _RUN = re.compile(r"azureml://.*/runs/(?P<run>[^/]+)/artifacts/?(?P<path>.*)", re.IGNORECASE)
 _ARTIFACT = re.compile(r"azureml://artifacts/(?P<origin>[^/]+)/(?P<container>[^/]+)/?(?P<path>.*)", re.IGNORECASE)
 _MLFLOW_RUN = re.compile(r"runs:/+(?P<run>[^/]+)/?(?P<path>.*)")
-_ASSET_ID = re.compile(
-    r"(?:azureml:/*)?(?P<scope>/?subscriptions/[^/]+/resourcegroups/[^/]+/providers/microsoft\.machinelearningservices/"
-    r"workspaces/[^/]+)/(?P<collection>data|models|codes)/(?P<name>[^/]+)/(?P<by>versions|labels)/(?P<which>[^/]+)/?",
-    re.IGNORECASE,
-)
-_LOCATED_ID = re.compile(
-    r"azureml://locations/[^/]+/workspaces/(?P<guid>[^/]+)/(?P<collection>data|models|codes)/(?P<name>[^/]+)"
-    r"/versions/(?P<which>[^/]+)/?",
-    re.IGNORECASE,
-)
-_SHORT = re.compile(r"azureml:(?P<name>[^/:@]+)(?::(?P<version>[^/:@]+)|@(?P<label>[^/:@]+))")
 _MLFLOW_MODEL = re.compile(r"models:/+(?P<name>[^/@]+)/(?P<which>[^/@]+)")
 _WASBS = re.compile(r"wasbs?://(?P<container>[^@/]+)@(?P<host>[^/]+)/?(?P<path>.*)", re.IGNORECASE)
 
@@ -126,37 +116,25 @@ def _resolve(services: Services, workspace: WorkspaceRef, uri: str, kinds: Seque
 
 
 def find_asset(services: Services, workspace: WorkspaceRef, uri: str, kinds: Sequence[str]) -> Document | None:
-    """The document of the asset version that a reference names; None when it is no reference to an asset.
+    """The document of the asset version that a reference names; None when it is no reference to an asset with files.
 
     Raises Azure's 404 when there is no such asset.
     """
-    if match := _SHORT.fullmatch(uri):
-        label = match["label"]
-        if label not in (None, "latest"):
-            raise bad_request(f"'{uri}': the label '{label}' is not known; '@latest' is.")
-        for collection in kinds:
-            base = f"{workspace.id}/{collection}/{match['name']}/versions"
-            if document := _version(services, base, match["version"]):
-                return document
-        raise _unknown_asset(uri, " or ".join(kinds))
     if match := _MLFLOW_MODEL.fullmatch(uri):
-        base = f"{workspace.id}/models/{match['name']}/versions"
-        if document := _version(services, base, None if match["which"].lower() == "latest" else match["which"]):
+        version = None if match["which"].lower() == "latest" else match["which"]
+        reference: references.Reference | None = references.Reference(workspace.id, "models", match["name"], version)
+    elif uri.startswith(("azureml:", "/")):
+        reference = references.parse(services, workspace, uri)
+    else:
+        return None
+    if reference is None or (reference.collection and reference.collection not in _URI_FIELDS):
+        return None
+    where = [reference.collection] if reference.collection else kinds
+    for collection in where:
+        base = f"{reference.workspace_id}/{collection}/{reference.name}/versions"
+        if document := _version(services, base, reference.version):
             return document
-        raise _unknown_asset(uri, "models")
-    if match := _LOCATED_ID.fullmatch(uri):
-        scope = _by_guid(services, match["guid"])
-        base = f"{scope}/{match['collection']}/{match['name']}/versions"
-        if scope and (document := _version(services, base, match["which"])):
-            return document
-        raise _unknown_asset(uri, match["collection"])
-    if match := _ASSET_ID.fullmatch(uri):
-        base = f"/{match['scope'].lstrip('/')}/{match['collection']}/{match['name']}/versions"
-        labelled = match["by"].lower() == "labels"
-        if document := _version(services, base, None if labelled else match["which"]):
-            return document
-        raise _unknown_asset(uri, match["collection"])
-    return None
+    raise AzureError(404, "UserError", f"Could not find asset '{uri}' among the workspace's {' or '.join(where)}.")
 
 
 def _version(services: Services, base: str, version: str | None) -> Document | None:
@@ -165,18 +143,6 @@ def _version(services: Services, base: str, version: str | None) -> Document | N
     for document in services.store.list(base, newest_first=True):
         if not document["properties"].get("isArchived"):
             return document
-    return None
-
-
-def _unknown_asset(uri: str, where: str) -> AzureError:
-    return AzureError(404, "UserError", f"Could not find asset '{uri}' among the workspace's {where}.")
-
-
-def _by_guid(services: Services, guid: str) -> str | None:
-    for reference in services.workspaces():
-        document = services.store.get(reference.id)
-        if document and document["properties"]["workspaceId"].lower() == guid.lower():
-            return reference.id
     return None
 
 

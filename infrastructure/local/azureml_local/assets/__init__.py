@@ -1,6 +1,7 @@
 """Registered assets: code, data, environments, components, models - what is versioned under a name.
 
-`versions.py` is what they have in common; each kind's module says what it checks and what it adds.
+`versions.py` is what they have in common, `routes.py` the REST calls; each kind's module says what it checks and what
+it adds.
 """
 
 from __future__ import annotations

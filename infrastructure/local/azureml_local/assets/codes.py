@@ -15,7 +15,7 @@ from azureml_local.routing import WS, Host, WorkspaceRef, workspace_of
 from azureml_local.services import Services
 from azureml_local.store import Document
 
-from . import uploads, versions
+from . import routes, uploads, versions
 from .listing import page
 
 _HASHES = "internal:/code-hashes"
@@ -68,4 +68,4 @@ def install(services: Services) -> None:
         return page(request, versions.all_versions(services, KIND, workspace, request.path_params["name"]))
 
     uploads.install(services, "codes")
-    versions.install(services, KIND)
+    routes.install(services, KIND)

@@ -15,7 +15,7 @@ from azureml_local.routing import WorkspaceRef
 from azureml_local.services import Services
 from azureml_local.store import Document
 
-from . import uploads, versions
+from . import routes, uploads, versions
 
 DEFAULT_VERSION = "azureml_default"
 _DESCRIBING = ("display_name", "description", "tags", "version", "name", "_source", "$schema", "creation_context")
@@ -38,7 +38,14 @@ def _prepare(services: Services, workspace: WorkspaceRef, name: str, version: st
 
 
 def _default(services: Services, workspace: WorkspaceRef, name: str, version: str) -> Document | None:
-    return versions.latest(services, KIND, workspace, name) if version == DEFAULT_VERSION else None
+    return versions.latest(services, KIND, workspace, name) if version in ("", DEFAULT_VERSION) else None
+
+
+def resolve(services: Services, workspace: WorkspaceRef, reference: str) -> Document:
+    """The component version that a step's `component` means."""
+    if reference.lower().startswith("azureml://registries/"):
+        raise bad_request(f"The component '{reference}' is in a registry, which the local workspace cannot reach.")
+    return versions.resolve(services, KIND, workspace, reference)
 
 
 KIND = versions.Kind(
@@ -49,4 +56,4 @@ KIND = versions.Kind(
 def install(services: Services) -> None:
     """Routes of components."""
     uploads.install(services, "components")
-    versions.install(services, KIND)
+    routes.install(services, KIND)

@@ -10,7 +10,7 @@ from azureml_local.routing import WorkspaceRef
 from azureml_local.services import Services
 from azureml_local.store import Document
 
-from . import uploads, versions
+from . import routes, uploads, versions
 
 _TYPES = ("uri_file", "uri_folder", "mltable")
 
@@ -44,4 +44,4 @@ KIND = versions.Kind(
 def install(services: Services) -> None:
     """Routes of data assets."""
     uploads.install(services, "data")
-    versions.install(services, KIND)
+    routes.install(services, KIND)

@@ -18,7 +18,7 @@ from azureml_local.routing import WorkspaceRef
 from azureml_local.services import Services
 from azureml_local.store import Document
 
-from . import uploads, versions
+from . import routes, uploads, versions
 
 
 def _conda(text: str | None) -> Any:
@@ -85,6 +85,24 @@ def _curated(services: Services, workspace: WorkspaceRef, name: str, version: st
     }
 
 
+def resolve(services: Services, workspace: WorkspaceRef, reference: str) -> Document:
+    """The environment version that a job's `environment` means: registered, or one of Azure ML's own.
+
+    Registries cannot be reached from here; of their environments only the curated ones are known, by name.
+    """
+    if not reference.lower().startswith("azureml://registries/"):
+        return versions.resolve(services, KIND, workspace, reference)
+    image = curated.image_of(reference)
+    document = None if image is None else _curated(services, workspace, f"AzureML-{curated.bare_name(reference)}", "")
+    if document is None:
+        raise bad_request(
+            f"The environment '{reference}' is in a registry, which the local workspace cannot reach, and is not one "
+            f"of the curated environments known here: {curated.KNOWN}.",
+            target="environment",
+        )
+    return document
+
+
 KIND = versions.Kind(
     "environments", "environment", content=_content, change_status=409, prepare=_prepare, fallback=_curated
 )
@@ -93,4 +111,4 @@ KIND = versions.Kind(
 def install(services: Services) -> None:
     """Routes of environments."""
     uploads.install(services, "environments")
-    versions.install(services, KIND)
+    routes.install(services, KIND)

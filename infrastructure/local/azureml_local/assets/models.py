@@ -18,7 +18,7 @@ from azureml_local.routing import WorkspaceRef
 from azureml_local.services import Services
 from azureml_local.store import Document
 
-from . import uploads, versions
+from . import routes, uploads, versions
 
 TYPES = ("custom_model", "mlflow_model", "triton_model")
 
@@ -101,4 +101,4 @@ def delete_model_version(services: Services, workspace: WorkspaceRef, name: str,
 def install(services: Services) -> None:
     """Routes of models."""
     uploads.install(services, "models")
-    versions.install(services, KIND)
+    routes.install(services, KIND)

@@ -15,19 +15,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-
 from azureml_local.errors import AzureError, bad_request, conflict
-from azureml_local.routing import WS, Host, WorkspaceRef, workspace_of
+from azureml_local.routing import WorkspaceRef
 from azureml_local.services import Services
 from azureml_local.store import Document
 
-from .listing import in_view, ordered, page, with_tags
+from . import references
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,254}")
-# Hidden from lists: containers of what jobs make for themselves.
-ANONYMOUS = frozenset({"azureml_anonymous", "cliv2anonymousenvironment"})
 
 
 def _nothing(services: Services, workspace: WorkspaceRef, name: str, version: str, properties: Document) -> None:
@@ -99,6 +94,24 @@ def find(services: Services, kind: Kind, workspace: WorkspaceRef, name: str, ver
     return document
 
 
+def resolve(services: Services, kind: Kind, workspace: WorkspaceRef, text: str) -> Document:
+    """The version that a reference names, in any form of `references`; else an error that quotes it."""
+    reference = references.parse(services, workspace, text)
+    if reference is None or reference.collection not in (None, kind.collection):
+        raise bad_request(
+            f"'{text}' does not name a {kind.noun}. Use azureml:NAME:VERSION or azureml:NAME@latest.", target=kind.noun
+        )
+    parts = reference.workspace_id.split("/")
+    workspace = WorkspaceRef(parts[2], parts[4], parts[8], reference.workspace_id)
+    if reference.version is not None:
+        return find(services, kind, workspace, reference.name, reference.version)
+    document = latest(services, kind, workspace, reference.name)
+    document = document or kind.fallback(services, workspace, reference.name, "")
+    if document is None:
+        raise missing(kind, workspace, reference.name)
+    return document
+
+
 def show_container(services: Services, kind: Kind, container: Document) -> Document:
     """The container as answered, with its `latestVersion`."""
     versions = services.store.list(f"{container['id']}/versions", newest_first=True)
@@ -140,7 +153,7 @@ def put_version(
     version: None takes the next number, whoever else does so at the same time.
     Raises when the name is not valid, the container is archived, or the content of an existing version would change.
     """
-    _check_name(kind, name, version)
+    check_name(kind, name, version)
     given = {key: value for key, value in (body.get("properties") or {}).items() if value is not None}
     properties: Document = {
         "description": None,
@@ -197,7 +210,7 @@ def _changed(kind: Kind, name: str, version: str) -> AzureError:
     return conflict(message) if kind.change_status == 409 else bad_request(message)
 
 
-def _check_name(kind: Kind, name: str, version: str | None) -> None:
+def check_name(kind: Kind, name: str, version: str | None) -> None:
     for what, text in (("name", name), ("version", version)):
         if text is not None and not NAME.fullmatch(text):
             raise bad_request(
@@ -205,95 +218,3 @@ def _check_name(kind: Kind, name: str, version: str | None) -> None:
                 "'.', and must begin with a letter, a digit or '_'.",
                 target=what,
             )
-
-
-def _caller(request: Request) -> str:
-    principal = request.state.principal
-    return principal.name if principal is not None else "local"
-
-
-def install(services: Services, kind: Kind) -> None:
-    """The routes of a kind's containers and versions."""
-    store, routes = services.store, services.routes
-    containers = f"{WS}/{kind.collection}"
-    container = containers + "/{name}"
-    versions = container + "/versions"
-    version = versions + "/{version}"
-
-    def container_of(request: Request) -> Document:
-        workspace, name = workspace_of(request), request.path_params["name"]
-        document = store.get(container_id(kind, workspace, name))
-        if document is None or (not kind.may_be_empty and not all_versions(services, kind, workspace, name)):
-            raise missing(kind, workspace, name)
-        return document
-
-    @routes.get(Host.ARM, containers)
-    async def list_containers(request: Request) -> Response:
-        documents = store.list(f"{workspace_of(request).id}/{kind.collection}", newest_first=True)
-        documents = [d for d in documents if d["name"].lower() not in ANONYMOUS]
-        shown = [show_container(services, kind, d) for d in in_view(request, documents)]
-        shown = [d for d in shown if kind.may_be_empty or d["properties"]["latestVersion"] is not None]
-        return page(request, ordered(request, with_tags(request, shown)))
-
-    @routes.get(Host.ARM, container)
-    async def get_container(request: Request) -> Response:
-        return JSONResponse(show_container(services, kind, container_of(request)))
-
-    @routes.put(Host.ARM, container)
-    async def put_container(request: Request) -> Response:
-        workspace, name = workspace_of(request), request.path_params["name"]
-        _check_name(kind, name, None)
-        given = {key: value for key, value in ((await request.json()).get("properties") or {}).items()
-                 if key not in ("latestVersion", "nextVersion", "provisioningState")}  # fmt: skip
-        with store.transaction():
-            old = store.get(container_id(kind, workspace, name))
-            document = old or new_container(kind, workspace, name)
-            document["properties"].update(given)
-            document = store.put(document, by=_caller(request))
-        return JSONResponse(show_container(services, kind, document), status_code=200 if old else 201)
-
-    @routes.delete(Host.ARM, container)
-    async def delete_container(request: Request) -> Response:
-        gone = store.delete(container_id(kind, workspace_of(request), request.path_params["name"]))
-        return Response(status_code=200 if gone else 204)
-
-    @routes.get(Host.ARM, versions)
-    async def list_versions(request: Request) -> Response:
-        workspace, name = workspace_of(request), request.path_params["name"]
-        documents = all_versions(services, kind, workspace, name)
-        if not documents:
-            curated = kind.fallback(services, workspace, name, "")
-            if curated is None and store.get(container_id(kind, workspace, name)) is None:
-                raise missing(kind, workspace, name)
-            documents = [curated] if curated else []
-        shown = with_tags(request, in_view(request, documents))
-        if wanted := request.query_params.get("version"):
-            shown = [d for d in shown if d["name"] == wanted]
-        if stage := request.query_params.get("stage"):
-            shown = [d for d in shown if (d["properties"].get("stage") or "").lower() == stage.lower()]
-        return page(request, ordered(request, shown))
-
-    @routes.get(Host.ARM, version)
-    async def get_version(request: Request) -> Response:
-        parameters = request.path_params
-        return JSONResponse(find(services, kind, workspace_of(request), parameters["name"], parameters["version"]))
-
-    @routes.put(Host.ARM, version)
-    async def create_or_update_version(request: Request) -> Response:
-        parameters = request.path_params
-        document, created = put_version(
-            services,
-            kind,
-            workspace_of(request),
-            parameters["name"],
-            parameters["version"],
-            await request.json(),
-            by=_caller(request),
-        )
-        return JSONResponse(document, status_code=201 if created else 200)
-
-    @routes.delete(Host.ARM, version)
-    async def remove_version(request: Request) -> Response:
-        parameters = request.path_params
-        gone = delete_version(services, kind, workspace_of(request), parameters["name"], parameters["version"])
-        return Response(status_code=200 if gone else 204)
