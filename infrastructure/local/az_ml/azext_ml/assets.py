@@ -1,27 +1,37 @@
 """What the groups of versioned assets have in common: environments, data, components, models.
 
-An asset has versions under a name; a version is addressed by number or by label. `AssetCommands("models")` has the
-commands of one group, working on the SDK client's collection of that name.
+An asset has versions under a name; a version is addressed by number or by label. `asset_commands("models")` makes the
+commands of one group, working on the SDK client's collection of that name. They are plain functions, not methods: az
+takes methods apart.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from .sdk import Entity, asset_client, dump, dump_all, view_type
 
 
+@dataclass(frozen=True)
 class AssetCommands:
-    """The commands that differ between assets in nothing but the collection. az reads their arguments."""
+    """The commands that differ between assets in nothing but the collection."""
 
-    def __init__(self, collection: str) -> None:
-        self.collection = collection
+    show: Callable[..., Entity]
+    list_: Callable[..., list[Entity]]
+    archive: Callable[..., None]
+    restore: Callable[..., None]
+    share: Callable[..., Entity]
 
-    def _operations(self, cmd: Any, resource_group: str | None, workspace: str | None, registry: str | None) -> Any:
-        return getattr(asset_client(cmd, resource_group, workspace, registry), self.collection)
+
+def asset_commands(collection: str) -> AssetCommands:
+    """The commands of one collection of the SDK's client. az reads their arguments."""
+
+    def operations_of(cmd: Any, resource_group: str | None, workspace: str | None, registry: str | None) -> Any:
+        return getattr(asset_client(cmd, resource_group, workspace, registry), collection)
 
     def show(
-        self,
         cmd: Any,
         name: str,
         resource_group_name: str | None = None,
@@ -30,12 +40,11 @@ class AssetCommands:
         version: str | None = None,
         label: str | None = None,
     ) -> Entity:
-        operations = self._operations(cmd, resource_group_name, workspace_name, registry_name)
+        operations = operations_of(cmd, resource_group_name, workspace_name, registry_name)
         entity: Entity = dump(operations.get(name, version=version, label=label))
         return entity
 
     def list_(
-        self,
         cmd: Any,
         resource_group_name: str | None = None,
         workspace_name: str | None = None,
@@ -46,11 +55,10 @@ class AssetCommands:
         archived_only: bool = False,
     ) -> list[Entity]:
         view = view_type(include_archived=include_archived, archived_only=archived_only)
-        operations = self._operations(cmd, resource_group_name, workspace_name, registry_name)
+        operations = operations_of(cmd, resource_group_name, workspace_name, registry_name)
         return dump_all(operations.list(name=name, list_view_type=view), max_results)
 
     def archive(
-        self,
         cmd: Any,
         name: str,
         resource_group_name: str | None = None,
@@ -59,11 +67,10 @@ class AssetCommands:
         version: str | None = None,
         label: str | None = None,
     ) -> None:
-        operations = self._operations(cmd, resource_group_name, workspace_name, registry_name)
+        operations = operations_of(cmd, resource_group_name, workspace_name, registry_name)
         operations.archive(name, version=version, label=label)
 
     def restore(
-        self,
         cmd: Any,
         name: str,
         resource_group_name: str | None = None,
@@ -72,11 +79,10 @@ class AssetCommands:
         version: str | None = None,
         label: str | None = None,
     ) -> None:
-        operations = self._operations(cmd, resource_group_name, workspace_name, registry_name)
+        operations = operations_of(cmd, resource_group_name, workspace_name, registry_name)
         operations.restore(name, version=version, label=label)
 
     def share(
-        self,
         cmd: Any,
         name: str,
         version: str,
@@ -86,7 +92,7 @@ class AssetCommands:
         resource_group_name: str | None = None,
         workspace_name: str | None = None,
     ) -> Entity:
-        operations = self._operations(cmd, resource_group_name, workspace_name, None)
+        operations = operations_of(cmd, resource_group_name, workspace_name, None)
         shared = operations.share(
             name=name,
             version=version,
@@ -96,3 +102,5 @@ class AssetCommands:
         )
         entity: Entity = dump(shared)
         return entity
+
+    return AssetCommands(show, list_, archive, restore, share)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .assets import AssetCommands
+from .assets import asset_commands
 from .sdk import Entity, Overrides, asset_client, dump, load, overriding
 
-_commands = AssetCommands("components")
+_commands = asset_commands("components")
 list_, archive, restore = _commands.list_, _commands.archive, _commands.restore
 update_get = _commands.show
 

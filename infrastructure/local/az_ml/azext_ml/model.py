@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .assets import AssetCommands
+from .assets import asset_commands
 from .sdk import Entity, Overrides, asset_client, dump, dump_all, load, overriding, view_type
 
-_commands = AssetCommands("models")
+_commands = asset_commands("models")
 show, archive, restore, share = _commands.show, _commands.archive, _commands.restore, _commands.share
 update_get = show
 
