@@ -37,6 +37,7 @@ PARTS = (
     "datastores",
     "assets",
     "compute",
+    "mlflow_server",
 )
 
 _FAMILIES = (
