@@ -49,7 +49,7 @@ def _prepare(services: Services, workspace: WorkspaceRef, name: str, version: st
         if not isinstance(parsed, dict):
             raise bad_request("The conda file must be a mapping with 'dependencies'.", target="condaFile")
     properties.setdefault("environmentType", "UserCreated")
-    properties.setdefault("osType", "Linux")
+    properties["osType"] = str(properties.get("osType") or "Linux").capitalize()  # clients send "linux", too
 
 
 def _curated(services: Services, workspace: WorkspaceRef, name: str, version: str) -> Document | None:
