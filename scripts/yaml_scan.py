@@ -146,16 +146,20 @@ class _Scanner:
     def _flow(self, flow: _Flow, path: tuple[str, ...], line: int) -> None:
         if flow.take("{"):
             while not flow.take("}") and not flow.ended:
+                before = flow.at
                 key = flow.word(":,}")
                 if flow.take(":"):
                     self._flow(flow, (*path, key), line)
                 flow.take(",")
+                flow.move_on(before)
         elif flow.take("["):
             position = 0
             while not flow.take("]") and not flow.ended:
+                before = flow.at
                 self._flow(flow, (*path, str(position)), line)
                 position += 1
                 flow.take(",")
+                flow.move_on(before)
         else:
             self._found.append(Scalar(path, flow.word(",}]"), line))
 
@@ -165,42 +169,39 @@ class _Flow:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._at = 0
+        self.at = 0
 
     @property
     def ended(self) -> bool:
-        return self._at >= len(self._text)
+        return self.at >= len(self._text)
+
+    def move_on(self, before: int) -> None:
+        """Skip a character that fits nowhere, rather than stand still."""
+        if self.at == before:
+            self.at += 1
 
     def take(self, char: str) -> bool:
-        while not self.ended and self._text[self._at] == " ":
-            self._at += 1
-        if not self.ended and self._text[self._at] == char:
-            self._at += 1
+        while not self.ended and self._text[self.at] == " ":
+            self.at += 1
+        if not self.ended and self._text[self.at] == char:
+            self.at += 1
             return True
         return False
 
     def word(self, ends: str) -> str:
         self.take(" ")
-        rest = self._text[self._at :]
+        rest = self._text[self.at :]
         if rest[:1] in ("'", '"'):
-            end = _closing(rest)
-            self._at += (end if end > 0 else len(rest)) + 1
-            return _unquote(rest[: end + 1])
-        depth, end = 0, len(rest)  # `${{ … }}` holds braces that end nothing
+            end = _closing(rest) + 1 or len(rest)
+            self.at += end
+            return _unquote(rest[:end])
+        end = len(rest)
         for position, char in enumerate(rest):
-            if rest.startswith("${{", position):
-                depth += 2
-            elif char == "}" and depth:
-                depth -= 1
-            elif (
-                depth == 0 and char in ends and not (char == ":" and rest[position + 1 : position + 2] not in ("", " "))
-            ):
+            colon_in_word = char == ":" and rest[position + 1 : position + 2] not in ("", " ", ",", "}")
+            if char in ends and not colon_in_word:
                 end = position
                 break
-        if end == 0 and not self.ended:
-            self._at += 0 if ends.startswith(",") or rest[0] in ends else 1
-            return ""
-        self._at += end
+        self.at += end
         return rest[:end].strip()
 
 

@@ -158,7 +158,8 @@ class FakeAzure:
             responses = self.operations[path.removeprefix("/operations/")]
             return responses.pop(0) if len(responses) > 1 else responses[0]
         if not path.startswith(WORKSPACE) or not self.workspace_exists:
-            text = "The Resource 'Microsoft.MachineLearningServices/workspaces/aml' under resource group 'rg-ml' was not found."
+            text = "The Resource 'Microsoft.MachineLearningServices/workspaces/aml' under resource group 'rg-ml' was "
+            text += "not found."
             return refusal(404, "ResourceNotFound", text)
         rest = [unquote(part) for part in path.removeprefix(WORKSPACE).split("/") if part]
         if not rest:
@@ -201,9 +202,7 @@ class FakeAzure:
             headers["Azure_AsyncOperation"] = f"https://management.azure.com/operations/compute-{name}"
         return answer(201, self.computes[name], **headers)
 
-    def _asset(
-        self, store: Mapping[str, list[dict[str, Any]]], names: list[str], query: Mapping[str, str]
-    ) -> Response:
+    def _asset(self, store: Mapping[str, list[dict[str, Any]]], names: list[str], query: Mapping[str, str]) -> Response:
         if not names:
             return answer(200, {"value": [{"name": name} for name in store]})
         versions = store.get(names[0])
@@ -364,9 +363,7 @@ class World:
     def run(self, title: str, body: Any) -> int:
         from action import run
 
-        return run(
-            title, body, env=self.env, transport=self.azure, clock=self.clock, processes=self.az, out=self.out
-        )
+        return run(title, body, env=self.env, transport=self.azure, clock=self.clock, processes=self.az, out=self.out)
 
     @property
     def log(self) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from credentials import GitHubOidc, Principal, ServicePrincipal, claims, parse_credentials
 from errors import ActionError, ExitCode
-from support.fake_azure import CLIENT, SECRET, SUBSCRIPTION, TENANT, Fault, FakeAzure, World, answer
+from support.fake_azure import CLIENT, SECRET, SUBSCRIPTION, TENANT, FakeAzure, Fault, World, answer
 
 
 def by_oidc(azure: FakeAzure, env: dict[str, str]) -> ServicePrincipal:

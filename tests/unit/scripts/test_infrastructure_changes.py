@@ -113,7 +113,7 @@ def tell(world: World, env: Mapping[str, str], mode: str = "pull-request") -> tu
 
 def test_a_pull_request_gets_one_comment_however_often_it_is_told(env: dict[str, str]) -> None:
     world = World()
-    assert tell(world, env) == (0, tell(World(), env)[1])
+    assert tell(world, env)[1].endswith("Wrote the comment.\n")
     code, said = tell(world, env)
     assert code == 0
     assert said.endswith("Updated the comment.\n")

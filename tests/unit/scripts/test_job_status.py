@@ -52,7 +52,9 @@ def test_a_terminal_state_ends_the_wait(state: str) -> None:
 
 def test_an_unknown_state_is_warned_of_once_and_waited_for() -> None:
     told = Told()
-    assert waiting(["Dreaming", "Dreaming", "Running", "Dreaming", "Failed"], FakeClock(), told).until_ended() == "Failed"
+    assert (
+        waiting(["Dreaming", "Dreaming", "Running", "Dreaming", "Failed"], FakeClock(), told).until_ended() == "Failed"
+    )
     assert told.warned == ["Azure reports a state that is not known here, 'Dreaming': waiting on."]
 
 
@@ -95,9 +97,7 @@ def test_a_timeout_names_the_state() -> None:
     with pytest.raises(ActionError) as raised:
         waiting(["Queued"], clock, Told(), timeout=600).until_ended()
     assert raised.value.exit_code is ExitCode.TIMEOUT
-    assert raised.value.what == (
-        "The job was not finished after 10 min 00 s (timeout-minutes); its state is 'Queued'."
-    )
+    assert raised.value.what == ("The job was not finished after 10 min 00 s (timeout-minutes); its state is 'Queued'.")
     assert 600 <= clock.now - 1000 < 605
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from errors import ActionError, ExitCode
 from rest import AzureError, Rest, UnreachableError, named, retry_after
-from support.fake_azure import Fault, FakeAzure, FakeClock, answer, refusal
+from support.fake_azure import FakeAzure, FakeClock, Fault, answer, refusal
 from transport import Response
 
 URL = "https://management.azure.com/operations/x?api-version=1"
@@ -55,7 +55,8 @@ def test_a_busy_object_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "code"), [(400, "ValidationError"), (403, "AuthorizationFailed"), (409, "AlreadyExists"), (501, "NotImplemented")]
+    ("status", "code"),
+    [(400, "ValidationError"), (403, "AuthorizationFailed"), (409, "AlreadyExists"), (501, "NotImplemented")],
 )
 def test_what_will_not_change_is_not_tried_again(status: int, code: str) -> None:
     azure = azure_with(final=refusal(status, code, "because"))
@@ -112,7 +113,10 @@ def test_a_signed_address_gets_no_token_and_shows_no_signature() -> None:
     azure = FakeAzure()
     azure.logs["run/log.txt"] = "hello"
     rest = rest_for(azure)
-    assert rest.raw("GET", "https://account.blob.core.windows.net/logs/run/log.txt?sig=abc", anonymous=True).body == b"hello"
+    assert (
+        rest.raw("GET", "https://account.blob.core.windows.net/logs/run/log.txt?sig=abc", anonymous=True).body
+        == b"hello"
+    )
     assert "sig" not in named("https://account.blob.core.windows.net/x?sig=abc")
 
 
@@ -132,7 +136,9 @@ def started() -> Response:
 
 
 def test_a_long_running_operation_is_followed_to_its_end() -> None:
-    azure = azure_with(answer(200, {"status": "InProgress"}, Retry_After="3"), final=answer(200, {"status": "Succeeded"}))
+    azure = azure_with(
+        answer(200, {"status": "InProgress"}, Retry_After="3"), final=answer(200, {"status": "Succeeded"})
+    )
     rest = rest_for(azure)
     assert rest.finish(started(), rest.clock.monotonic() + 100, "Creating x") == {"status": "Succeeded"}
     assert azure.clock.slept == [1.0, 3.0]
