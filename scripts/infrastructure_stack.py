@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from inputs import Inputs
+
 FOLDER = Path(__file__).resolve().parent.parent / "infrastructure"
 
 #: Outputs of main.bicep that become variables of the GitHub environment.
@@ -60,6 +62,18 @@ class Stack:
 
     def in_subscription(self) -> list[str]:
         return ["--subscription", self.subscription] if self.subscription else []
+
+
+def read_stack(inputs: Inputs) -> Stack:
+    """INPUT_PREFIX, _POSTFIX, _LOCATION and _SUBJECT_PREFIX; wrong ones are collected in `inputs`."""
+    mend = "scripts/setup_github.py --infrastructure sets the repository's variables."
+    prefix, postfix = (
+        inputs.text(name, required=True, pattern=NAME_PART[0], allowed=NAME_PART[1], mend=mend)
+        for name in ("prefix", "postfix")
+    )
+    location = inputs.text("location", required=True, pattern=LOCATION[0], allowed=LOCATION[1], mend=mend)
+    subject = inputs.text("subject-prefix", pattern=r"repo:[^\s:]+", allowed="it must look like repo:OWNER@ID/REPO@ID")
+    return Stack(prefix, postfix, location, subject_prefix=subject)
 
 
 def outputs_of(deployment: Mapping[str, Any]) -> dict[str, str]:

@@ -26,15 +26,15 @@ def env(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def deploy(env: Mapping[str, str], answer: Finished) -> tuple[int, str, list[list[str]]]:
+def deploy(environment: Mapping[str, str], answer: Finished) -> tuple[int, str, list[list[str]]]:
     calls: list[list[str]] = []
 
-    def run(argv: Sequence[str], _: Mapping[str, str]) -> Finished:
+    def run(argv: Sequence[str], env: Mapping[str, str]) -> Finished:
         calls.append(list(argv))
         return answer
 
     out = io.StringIO()
-    return main(run=run, env=env, out=out), out.getvalue(), calls
+    return main(run=run, env=environment, out=out), out.getvalue(), calls
 
 
 def test_one_command_deploys_and_the_outputs_are_told(env: dict[str, str]) -> None:
