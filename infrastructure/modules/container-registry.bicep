@@ -23,7 +23,6 @@ resource registry 'Microsoft.ContainerRegistry/registries@2023-07-01' = {
   }
   properties: {
     adminUserEnabled: false
-    anonymousPullEnabled: false
     publicNetworkAccess: publicNetworkAccess ? 'Enabled' : 'Disabled'
     networkRuleBypassOptions: 'AzureServices'
   }

@@ -25,6 +25,7 @@ param keyVaultId string
 @description('Resource id of the container registry.')
 param containerRegistryId string
 
+var subnetName = 'endpoints'
 var zoneNames = [
   'privatelink.api.azureml.ms'
   'privatelink.notebooks.azure.net'
@@ -88,15 +89,16 @@ resource virtualNetwork 'Microsoft.Network/virtualNetworks@2024-05-01' = {
         addressPrefix
       ]
     }
-  }
-}
-
-resource subnet 'Microsoft.Network/virtualNetworks/subnets@2024-05-01' = {
-  parent: virtualNetwork
-  name: 'endpoints'
-  properties: {
-    addressPrefix: cidrSubnet(addressPrefix, 24, 0)
-    privateEndpointNetworkPolicies: 'Disabled'
+    // Inside the network, not as a resource of its own: deploying a network again without its subnets can take them away.
+    subnets: [
+      {
+        name: subnetName
+        properties: {
+          addressPrefix: cidrSubnet(addressPrefix, 24, 0)
+          privateEndpointNetworkPolicies: 'Disabled'
+        }
+      }
+    ]
   }
 }
 
@@ -125,7 +127,7 @@ resource privateEndpoints 'Microsoft.Network/privateEndpoints@2024-05-01' = [for
   tags: tags
   properties: {
     subnet: {
-      id: subnet.id
+      id: '${virtualNetwork.id}/subnets/${subnetName}'
     }
     privateLinkServiceConnections: [
       {

@@ -19,7 +19,7 @@ from support.bicep.source import (
 Files = Mapping[str, BicepFile]
 
 # Generally available versions, each looked up in the type definitions that the Bicep compiler is built with
-# (Azure/bicep-types-az, generated/index).
+# (https://github.com/Azure/bicep-types-az, generated/SERVICE/PROVIDER/VERSION).
 API_VERSIONS = {
     "Microsoft.Authorization/roleAssignments": "2022-04-01",
     "Microsoft.Authorization/roleDefinitions": "2022-04-01",
@@ -36,11 +36,40 @@ API_VERSIONS = {
     "Microsoft.Network/privateEndpoints": "2024-05-01",
     "Microsoft.Network/privateEndpoints/privateDnsZoneGroups": "2024-05-01",
     "Microsoft.Network/virtualNetworks": "2024-05-01",
-    "Microsoft.Network/virtualNetworks/subnets": "2024-05-01",
     "Microsoft.OperationalInsights/workspaces": "2023-09-01",
     "Microsoft.Resources/resourceGroups": "2024-11-01",
     "Microsoft.Storage/storageAccounts": "2024-01-01",
     "Microsoft.Storage/storageAccounts/blobServices": "2024-01-01",
+}
+
+# Properties that these resources have, as far as they are used here (same source). The compiler only warns of others, and
+# Azure ignores some: a setting that keeps data safe could be misspelt for years.
+PROPERTIES = {
+    "Microsoft.Authorization/roleAssignments": "roleDefinitionId principalId principalType condition conditionVersion",
+    "Microsoft.Authorization/roleDefinitions": "roleName description type assignableScopes permissions",
+    "Microsoft.ContainerRegistry/registries": "adminUserEnabled publicNetworkAccess networkRuleBypassOptions",
+    "Microsoft.Insights/components": "Application_Type WorkspaceResourceId",
+    "Microsoft.KeyVault/vaults": (
+        "tenantId sku enableRbacAuthorization enableSoftDelete softDeleteRetentionInDays enablePurgeProtection "
+        "publicNetworkAccess networkAcls"
+    ),
+    "Microsoft.MachineLearningServices/registries": "publicNetworkAccess regionDetails",
+    "Microsoft.MachineLearningServices/workspaces": (
+        "friendlyName storageAccount keyVault containerRegistry applicationInsights systemDatastoresAuthMode v1LegacyMode "
+        "publicNetworkAccess managedNetwork imageBuildCompute"
+    ),
+    "Microsoft.MachineLearningServices/workspaces/computes": "computeType disableLocalAuth properties",
+    "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials": "issuer subject audiences",
+    "Microsoft.Network/privateDnsZones/virtualNetworkLinks": "registrationEnabled virtualNetwork",
+    "Microsoft.Network/privateEndpoints": "subnet privateLinkServiceConnections",
+    "Microsoft.Network/privateEndpoints/privateDnsZoneGroups": "privateDnsZoneConfigs",
+    "Microsoft.Network/virtualNetworks": "addressSpace subnets",
+    "Microsoft.OperationalInsights/workspaces": "sku retentionInDays features",
+    "Microsoft.Storage/storageAccounts": (
+        "accessTier allowBlobPublicAccess allowCrossTenantReplication allowSharedKeyAccess defaultToOAuthAuthentication "
+        "minimumTlsVersion supportsHttpsTrafficOnly publicNetworkAccess networkAcls"
+    ),
+    "Microsoft.Storage/storageAccounts/blobServices": "deleteRetentionPolicy containerDeleteRetentionPolicy",
 }
 
 # https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
@@ -198,6 +227,16 @@ def api_versions(files: Files) -> Iterator[str]:
                 yield f"{file.path}:{resource.line}: {resource.text} is not a known version (known: {known})"
 
 
+def property_names(files: Files) -> Iterator[str]:
+    for file in files.values():
+        for resource in file.of("resource").values():
+            kind = resource.text.partition("@")[0]
+            parts = properties(body(resource.value)) if resource.value is not None else {}
+            for name, node in (properties(parts["properties"]) if "properties" in parts else {}).items():
+                if name not in PROPERTIES.get(kind, "").split():
+                    yield f"{file.at(node)}: {kind} has no property '{name}', as far as PROPERTIES knows"
+
+
 def secrets(files: Files) -> Iterator[str]:
     """Outputs end up in the deployment history, where every reader of the group sees them."""
     for file in files.values():
@@ -220,7 +259,7 @@ def _secure(parameter: Declaration) -> bool:
     return "secure" in parameter.decorators
 
 
-CHECKS = (syntax, module_calls, module_outputs, references, descriptions, api_versions, secrets)
+CHECKS = (syntax, module_calls, module_outputs, references, descriptions, api_versions, property_names, secrets)
 
 
 def problems(files: Files) -> list[str]:

@@ -42,7 +42,6 @@ NAME_RULES = {
     "Microsoft.Network/privateEndpoints": r"[a-zA-Z0-9][\w.-]{0,62}\w",
     "Microsoft.Network/privateEndpoints/privateDnsZoneGroups": r"default",
     "Microsoft.Network/virtualNetworks": r"[a-zA-Z0-9][\w.-]{0,62}\w",
-    "Microsoft.Network/virtualNetworks/subnets": r"[a-zA-Z0-9][\w.-]{0,78}\w",
     "Microsoft.OperationalInsights/workspaces": r"[a-zA-Z0-9][a-zA-Z0-9-]{2,61}[a-zA-Z0-9]",
     "Microsoft.Resources/resourceGroups": r"[\w().-]{0,89}[\w()-]",
     "Microsoft.Storage/storageAccounts": r"[a-z0-9]{3,24}",
