@@ -42,8 +42,8 @@ API_VERSIONS = {
     "Microsoft.Storage/storageAccounts/blobServices": "2024-01-01",
 }
 
-# Properties that these resources have, as far as they are used here (same source). The compiler only warns of others, and
-# Azure ignores some: a setting that keeps data safe could be misspelt for years.
+# Properties that these resources have, as far as they are used here (same source). The compiler only warns of others,
+# and Azure ignores some: a setting that keeps data safe could be misspelt for years.
 PROPERTIES = {
     "Microsoft.Authorization/roleAssignments": "roleDefinitionId principalId principalType condition conditionVersion",
     "Microsoft.Authorization/roleDefinitions": "roleName description type assignableScopes permissions",
@@ -55,8 +55,8 @@ PROPERTIES = {
     ),
     "Microsoft.MachineLearningServices/registries": "publicNetworkAccess regionDetails",
     "Microsoft.MachineLearningServices/workspaces": (
-        "friendlyName storageAccount keyVault containerRegistry applicationInsights systemDatastoresAuthMode v1LegacyMode "
-        "publicNetworkAccess managedNetwork imageBuildCompute"
+        "friendlyName storageAccount keyVault containerRegistry applicationInsights systemDatastoresAuthMode "
+        "v1LegacyMode publicNetworkAccess managedNetwork imageBuildCompute"
     ),
     "Microsoft.MachineLearningServices/workspaces/computes": "computeType disableLocalAuth properties",
     "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials": "issuer subject audiences",
@@ -66,8 +66,8 @@ PROPERTIES = {
     "Microsoft.Network/virtualNetworks": "addressSpace subnets",
     "Microsoft.OperationalInsights/workspaces": "sku retentionInDays features",
     "Microsoft.Storage/storageAccounts": (
-        "accessTier allowBlobPublicAccess allowCrossTenantReplication allowSharedKeyAccess defaultToOAuthAuthentication "
-        "minimumTlsVersion supportsHttpsTrafficOnly publicNetworkAccess networkAcls"
+        "accessTier allowBlobPublicAccess allowCrossTenantReplication allowSharedKeyAccess "
+        "defaultToOAuthAuthentication minimumTlsVersion supportsHttpsTrafficOnly publicNetworkAccess networkAcls"
     ),
     "Microsoft.Storage/storageAccounts/blobServices": "deleteRetentionPolicy containerDeleteRetentionPolicy",
 }

@@ -128,7 +128,7 @@ def test_an_output_that_does_not_exist_is_named() -> None:
         ("modules/storage.bicep", "param sku string", "param sku string\nparam y string", "'y' is never used"),
         ("modules/storage.bicep", "@description('Redundancy.')\n", "", "parameter 'sku' has no @description"),
         ("modules/storage.bicep", "@2024-01-01", "@2024-01-02", "is not a known version"),
-        ("modules/storage.bicep", "allowSharedKeyAccess", "allowSharedKeyAcces", "has no property 'allowSharedKeyAcces'"),
+        ("modules/storage.bicep", "allowSharedKeyAccess", "allowSharedKeyAcess", "no property 'allowSharedKeyAcess'"),
         ("modules/storage.bicep", "= account.id", "= account.listKeys().keys[0].value", "hands on 'keys'"),
         ("modules/monitoring.bicep", "= applicationInsights.id", "= a.ConnectionString", "on 'ConnectionString'"),
         ("modules/identity.bicep", "output clientId string", "output clientSecret string", "named like a secret"),
