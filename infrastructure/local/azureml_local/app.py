@@ -38,6 +38,8 @@ PARTS = (
     "assets",
     "compute",
     "mlflow_server",
+    "jobs",
+    "run_history",
 )
 
 _FAMILIES = (
@@ -69,6 +71,11 @@ def host_family(netloc: str) -> Host | None:
     return None
 
 
+def _shown(request: Request) -> str:
+    """The URL for the log: without its query, which may be a signature."""
+    return str(request.url.replace(query=""))
+
+
 def install_parts(services: Services) -> None:
     """Give every part its routes. A part whose module is not there is an error in the code and fails loudly."""
     for name in PARTS:
@@ -95,12 +102,12 @@ class Application:
             message = f"The request body is not JSON: {error}."
             response = AzureError(400, "InvalidRequestContent", message).response()
         except Exception as error:
-            log.exception("%s %s", request.method, request.url)
+            log.exception("%s %s", request.method, _shown(request))
             message = f"The local workspace failed: {type(error).__name__}: {error}. See `azureml-local logs`."
             response = AzureError(500, "InternalServerError", message).response()
         response.headers.setdefault("x-ms-request-id", str(uuid.uuid4()))
         response.headers.setdefault("x-ms-correlation-request-id", str(uuid.uuid4()))
-        log.debug("%s %s -> %s", request.method, request.url, response.status_code)
+        log.debug("%s %s -> %s", request.method, _shown(request), response.status_code)
         with suppress(ClientDisconnect):
             await response(scope, receive, send)
 
@@ -158,7 +165,7 @@ class Application:
 
     def _unknown(self, request: Request, family: Host) -> Response:
         methods = self.services.routes.methods(family, request.url.path)
-        log.warning("no route: %s %s", request.method, request.url)
+        log.warning("no route: %s %s", request.method, _shown(request))
         if methods:
             error = not_implemented(f"{request.method} of {request.url.path} (it does {', '.join(sorted(methods))})")
             error.status = 405

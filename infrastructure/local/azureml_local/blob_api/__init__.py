@@ -20,3 +20,8 @@ def install(services: Services) -> None:
     uploads = Uploads(blobs, properties)
     uploads.forget_abandoned()
     routes.install(services, properties, uploads)
+
+    async def close() -> None:
+        properties.close()
+
+    services.on_stop.append(close)

@@ -22,6 +22,7 @@ _CHUNK = 512 * 1024
 def headers_of(properties: Properties, *, ranged: bool = False) -> dict[str, str]:
     """The response headers that describe a blob. `ranged`: the MD5 is the whole blob's, not the answer's."""
     headers = {
+        "Content-Type": properties.content.content_type,  # as it is: media_type would add a charset
         "ETag": properties.etag,
         "Last-Modified": properties.last_modified,
         "Accept-Ranges": "bytes",
@@ -42,7 +43,7 @@ def headers_of(properties: Properties, *, ranged: bool = False) -> dict[str, str
 def head(properties: Properties) -> Response:
     """Get Blob Properties."""
     headers = headers_of(properties) | {"Content-Length": str(properties.size)}
-    return Response(headers=headers, media_type=properties.content.content_type)
+    return Response(headers=headers)
 
 
 def get(request: Request, file: Path, properties: Properties) -> Response:
@@ -51,9 +52,7 @@ def get(request: Request, file: Path, properties: Properties) -> Response:
     match = _RANGE.fullmatch(asked.strip()) if asked else None
     if match is None:
         headers = headers_of(properties) | {"Content-Length": str(properties.size)}
-        return StreamingResponse(
-            _read(file, 0, properties.size), headers=headers, media_type=properties.content.content_type
-        )
+        return StreamingResponse(_read(file, 0, properties.size), headers=headers)
     first = int(match[1])
     last = min(int(match[2]) if match[2] else properties.size, properties.size - 1)
     if first >= properties.size or last < first:
@@ -67,9 +66,7 @@ def get(request: Request, file: Path, properties: Properties) -> Response:
         "Content-Range": f"bytes {first}-{last}/{properties.size}",
         "Content-Length": str(last - first + 1),
     }
-    return StreamingResponse(
-        _read(file, first, last - first + 1), 206, headers=headers, media_type=properties.content.content_type
-    )
+    return StreamingResponse(_read(file, first, last - first + 1), 206, headers=headers)
 
 
 async def _read(file: Path, start: int, length: int) -> AsyncIterator[bytes]:

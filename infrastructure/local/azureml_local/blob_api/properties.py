@@ -65,6 +65,10 @@ class PropertyStore:
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_SCHEMA)
 
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
     def get(self, container: str, blob: str, file: Path) -> Properties | None:
         """The properties of the blob in `file`, or None when there is no such file."""
         try:
