@@ -368,3 +368,6 @@ output planClientId string = infrastructureIdentities ? planIdentity!.outputs.cl
 
 @description('Client id of the infrastructure workflow\'s deploying identity; empty when it was not asked for.')
 output deployClientId string = infrastructureIdentities ? deployIdentity!.outputs.clientId : ''
+
+@description('Name of the custom role of the reading identity; empty when it was not asked for.')
+output planRoleName string = infrastructureIdentities ? subscriptionAccess!.outputs.customRoleName : ''

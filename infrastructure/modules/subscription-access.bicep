@@ -28,11 +28,13 @@ var assignable = join([
 ], ', ')
 var onlyAssignable = '((!(ActionMatches{\'Microsoft.Authorization/roleAssignments/write\'})) OR (@Request[Microsoft.Authorization/roleAssignments:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {${assignable}})) AND ((!(ActionMatches{\'Microsoft.Authorization/roleAssignments/delete\'})) OR (@Resource[Microsoft.Authorization/roleAssignments:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {${assignable}}))'
 
+var whatIfName = 'Deployment what-if (${name}, ${take(subscription().subscriptionId, 8)})'
+
 // Reader cannot ask what a deployment would do; this adds the question and nothing that changes anything.
 resource whatIf 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(scope, name, 'what-if')
   properties: {
-    roleName: 'Deployment what-if (${name}, ${take(subscription().subscriptionId, 8)})'
+    roleName: whatIfName
     description: 'Validate a deployment and ask what it would change.'
     type: 'CustomRole'
     assignableScopes: [
@@ -86,3 +88,6 @@ resource deployAccess 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     condition: onlyAssignable
   }
 }
+
+@description('Name of the custom role that this makes.')
+output customRoleName string = whatIfName

@@ -85,6 +85,7 @@ def test_the_command_of_the_readme() -> None:
         "registryId": "",
         "planClientId": "",
         "deployClientId": "",
+        "planRoleName": "",
     }
 
 
@@ -245,6 +246,7 @@ def test_the_deploying_identity_cannot_make_owners() -> None:
         if r not in assignments
     }
     assert given <= allowed, "a role of main.bicep that the infrastructure workflow may not assign"
+    assert outputs["planRoleName"] == "Deployment what-if (ydamlv2-yd2023, 11111111)"
     assert outputs["planClientId"] == Unknown("ydamlv2-yd2023-dev-id-plan.clientId")
     assert outputs["deployClientId"] == Unknown("ydamlv2-yd2023-dev-id-deploy.clientId")
 

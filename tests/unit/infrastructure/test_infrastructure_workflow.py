@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import infrastructure_stack
-from setup_github import DEPLOY, PLAN
+from setup_steps import DEPLOY, PLAN
 from support.bicep.plan import bound
 from support.bicep.source import ROOT, read_all
 

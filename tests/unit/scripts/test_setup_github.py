@@ -34,6 +34,7 @@ class Cloud:
     environments: dict[str, dict[str, Any]] = field(default_factory=dict)
     variables: dict[str, dict[str, str]] = field(default_factory=dict)  # by environment, "": repository
     deployments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    groups: list[str] = field(default_factory=lambda: ["somebody's"])
     admin: bool = True
     missing: str = ""
     fails: Mapping[str, Finished] = field(default_factory=dict)
@@ -53,6 +54,8 @@ class Cloud:
     def az(self, argv: list[str]) -> Finished:
         if argv[1:3] == ["account", "show"]:
             return answer({"id": SUBSCRIPTION, "tenantId": TENANT, "name": "Team"})
+        if argv[1:3] == ["group", "list"]:
+            return Finished(0, json.dumps([{"name": name} for name in self.groups]), "")
         assert argv[1:3] == ["deployment", "sub"], argv
         name = argv[argv.index("--name") + 1]
         if argv[3] == "show":
@@ -68,7 +71,9 @@ class Cloud:
             "WORKSPACE_NAME": f"{given['prefix']}-{given['postfix']}-{given['env']}-mlw",
             "planClientId": "client-plan" if "infrastructureIdentities" in given else "",
             "deployClientId": "client-deploy" if "infrastructureIdentities" in given else "",
+            "planRoleName": "Deployment what-if (a, b)" if "infrastructureIdentities" in given else "",
         }
+        self.groups.append(outputs["RESOURCE_GROUP"])
         self.deployments[name] = {
             "properties": {
                 "provisioningState": "Succeeded",
@@ -220,6 +225,29 @@ def test_the_undo_runs_backwards_and_never_deletes_data_by_itself() -> None:
     assert undo[0] == "gh variable delete WORKSPACE_NAME --repo octo-org/octo-repo --env dev"
     assert undo[-2] == "gh api --method DELETE repos/octo-org/octo-repo/environments/dev"
     assert undo[-1].startswith("# removes the workspace and ALL that is in the group: az group delete --name rg-amlv2-")
+
+
+def test_the_undo_of_one_environment_spares_the_others_in_its_group() -> None:
+    cloud = Cloud()
+    setup(cloud, "--apply", "--environments", "dev")
+    _, said = setup(cloud, "--apply", "--environments", "dev,test,prod")
+    undo = said.split("top to bottom:\n")[1]
+    assert "az group delete" not in undo
+    assert "was there before; what test has in it: az resource list --resource-group rg-amlv2-ydamlv2-yd2023" in undo
+    fresh = setup(Cloud(), "--apply")[1].split("top to bottom:\n")[1]
+    assert fresh.count("az group delete") == 1
+
+
+def test_roles_on_the_subscription_are_undone_before_their_identities_go() -> None:
+    _, said = setup(Cloud(), "--apply", "--environments", "dev", "--infrastructure")
+    undo = [line.strip() for line in said.split("top to bottom:\n")[1].splitlines() if line.startswith("  ")]
+    scope = f"--scope /subscriptions/{SUBSCRIPTION}"
+    assert undo[-4:-1] == [
+        f"az role assignment delete --assignee client-deploy {scope}",
+        f"az role assignment delete --assignee client-plan {scope}",
+        "az role definition delete --name 'Deployment what-if (a, b)'",
+    ]
+    assert undo[-1].startswith("# removes the workspace")
 
 
 def test_names_only_in_the_subject_are_made_immutable_first() -> None:
