@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from action import Context, run
-from cancellation import cancel_job
+from cancellation import Outcome, cancel_job
 from errors import ExitCode
 
 TITLE = "cancel"
@@ -24,8 +24,8 @@ def cancel(context: Context) -> int:
         context.runner.say("No job had been submitted: nothing to cancel.")
         return int(ExitCode.OK)
     _, workspace = context.sign_in(target)
-    cancel_job(workspace, name, context.runner, context.clock, may_appear=True)
-    return int(ExitCode.OK)
+    outcome = cancel_job(workspace, name, context.runner, context.clock, may_appear=True)
+    return int(ExitCode.AZURE if outcome is Outcome.REFUSED else ExitCode.OK)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Iterator
+from enum import Enum
 from types import FrameType
 
 from clock import Clock
@@ -17,6 +18,14 @@ from github import Runner
 from workspace import Workspace
 
 PATIENCE = 6.0  # seconds in all for the cancel call: done before the runner's SIGKILL, ten seconds after its SIGINT
+
+
+class Outcome(Enum):
+    """What became of a cancel call."""
+
+    REQUESTED = "requested"
+    NOTHING = "nothing to cancel"  # the job never was, or had ended
+    REFUSED = "refused"
 
 
 class Cancelled(BaseException):
@@ -48,14 +57,15 @@ def signals_raise() -> Iterator[None]:
             signal.signal(each, handler)
 
 
-def cancel_job(workspace: Workspace, name: str, runner: Runner, clock: Clock, *, may_appear: bool = False) -> bool:
-    """Ask Azure to cancel job `name`; True when it agreed, or the job had ended anyway.
+def cancel_job(workspace: Workspace, name: str, runner: Runner, clock: Clock, *, may_appear: bool = False) -> Outcome:
+    """Ask Azure to cancel job `name`.
 
     `may_appear`: the job was being created when the signal came, so "not found" is asked again for some seconds.
     """
     end = clock.monotonic() + PATIENCE
     wait = 0.25
     while True:
+        missing = False
         try:
             response = workspace.cancel_job(name, timeout=max(1.0, end - clock.monotonic()))
         except ActionError as error:
@@ -63,20 +73,21 @@ def cancel_job(workspace: Workspace, name: str, runner: Runner, clock: Clock, *,
         else:
             if response.status in (200, 202, 204):
                 runner.say(f"Cancel of job {name} requested.")
-                return True
+                return Outcome.REQUESTED
             refused = workspace.rest.refused("POST", workspace.url(f"/jobs/{name}/cancel"), response)
             told = refused.detail
-            if response.status == 404 and not may_appear:
+            missing = response.status == 404
+            if missing and not may_appear:
                 runner.say(f"There is no job {name}: nothing to cancel.")
-                return False
+                return Outcome.NOTHING
             if response.status in (400, 409, 412):  # it has ended already
                 runner.say(f"Job {name} was not cancelled: {told}")
-                return True
+                return Outcome.NOTHING
         if clock.monotonic() + wait >= end:
-            if "404" in told:
+            if missing:
                 runner.say(f"Job {name} was not created: nothing to cancel.")
-                return False
+                return Outcome.NOTHING
             runner.error(f"Job {name} could not be cancelled and may still run: {told}", title="cancel")
-            return False
+            return Outcome.REFUSED
         clock.sleep(wait)
         wait *= 2

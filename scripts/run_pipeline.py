@@ -18,7 +18,7 @@ from typing import Any
 
 from action import Context, run
 from az_cli import ML_EXTENSION, essence
-from cancellation import Cancelled, cancel_job
+from cancellation import Cancelled, Outcome, cancel_job
 from errors import ActionError, ExitCode, failure
 from inputs import ASSET, Inputs
 from job_log import LogFollower
@@ -225,7 +225,8 @@ class Pipeline:
         """Cancel at once, wherever the way was broken off."""
         if self.creating or self.submitted:
             clock, name = self.context.clock, self.order.name
-            if cancel_job(self.workspace, name, self.context.runner, clock, may_appear=self.creating):
+            outcome = cancel_job(self.workspace, name, self.context.runner, clock, may_appear=self.creating)
+            if outcome is Outcome.REQUESTED:
                 self.status = "CancelRequested"
 
 

@@ -323,6 +323,17 @@ def option(argv: Sequence[str], name: str) -> str:
     return argv[list(argv).index(name) + 1]
 
 
+class StaticCredential:
+    """A token that is always good."""
+
+    def __init__(self, azure: FakeAzure) -> None:
+        self._token = azure.new_token()
+
+    def token(self, *, renew: bool = False) -> str:
+        """The one token, also on `renew`."""
+        return self._token
+
+
 class World:
     """All of it together: run an action's body and read what it told the runner."""
 
