@@ -9,9 +9,50 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
+from . import entities
+from .entities import Document, UnfamiliarError
+from .rest import Workspace, without_sdk
 from .sdk import Entity, asset_client, dump, dump_all, view_type
+
+
+@dataclass(frozen=True)
+class Rest:
+    """How to read a kind of asset over REST: its collection and API version, and what its documents become."""
+
+    collection: str
+    api_version: str
+    version: Callable[[Document], Entity]
+    container: Callable[[Document], Entity]
+
+    def show(self, workspace: Workspace, name: str, version: str | None, label: str | None) -> Entity:
+        """A version by number, or the one that was made last."""
+        if bool(version) == bool(label) or (label and label != "latest"):
+            raise UnfamiliarError("which version")  # the SDK says what is wrong with it
+        if ":" in name or "/" in name:
+            raise UnfamiliarError(f"name {name}")
+        if version:
+            path = f"{self.collection}/{name}/versions/{version}"
+            return self.version(workspace.get(path, self.api_version))
+        versions = f"{self.collection}/{name}/versions"
+        newest = {"$orderBy": "createdtime desc", "$top": "1"}
+        for document in workspace.get(versions, self.api_version, **newest)["value"]:
+            return self.version(document)
+        raise UnfamiliarError("no version")
+
+    def list(self, workspace: Workspace, name: str | None, view: str, limit: int | None) -> list[Entity]:
+        """The containers, or the versions of one."""
+        path = f"{self.collection}/{name}/versions" if name else self.collection
+        documents = workspace.pages(path, self.api_version, listViewType=view)
+        read = self.version if name else self.container
+        return [read(document) for document in islice(documents, limit)]
+
+
+ENVIRONMENTS = Rest("environments", "2023-04-01-preview", entities.environment, entities.environment_container)
+DATA = Rest("data", "2023-04-01-preview", entities.data, entities.data_container)
+MODELS = Rest("models", "2023-08-01-preview", entities.model, entities.model_container)
 
 
 @dataclass(frozen=True)
@@ -25,8 +66,11 @@ class AssetCommands:
     share: Callable[..., Entity]
 
 
-def asset_commands(collection: str) -> AssetCommands:
-    """The commands of one collection of the SDK's client. az reads their arguments."""
+def asset_commands(collection: str, rest: Rest | None = None) -> AssetCommands:
+    """The commands of one collection of the SDK's client. az reads their arguments.
+
+    rest: how to show and list without the SDK; None where only the SDK can. Registries are the SDK's alone.
+    """
 
     def operations_of(cmd: Any, resource_group: str | None, workspace: str | None, registry: str | None) -> Any:
         return getattr(asset_client(cmd, resource_group, workspace, registry), collection)
@@ -40,9 +84,15 @@ def asset_commands(collection: str) -> AssetCommands:
         version: str | None = None,
         label: str | None = None,
     ) -> Entity:
-        operations = operations_of(cmd, resource_group_name, workspace_name, registry_name)
-        entity: Entity = dump(operations.get(name, version=version, label=label))
-        return entity
+        def with_sdk() -> Entity:
+            operations = operations_of(cmd, resource_group_name, workspace_name, registry_name)
+            entity: Entity = dump(operations.get(name, version=version, label=label))
+            return entity
+
+        if rest is None or registry_name or not (resource_group_name and workspace_name):
+            return with_sdk()
+        workspace = Workspace(cmd, resource_group_name, workspace_name)
+        return without_sdk(lambda: rest.show(workspace, name, version, label), with_sdk)
 
     def list_(
         cmd: Any,
@@ -55,8 +105,16 @@ def asset_commands(collection: str) -> AssetCommands:
         archived_only: bool = False,
     ) -> list[Entity]:
         view = view_type(include_archived=include_archived, archived_only=archived_only)
-        operations = operations_of(cmd, resource_group_name, workspace_name, registry_name)
-        return dump_all(operations.list(name=name, list_view_type=view), max_results)
+
+        def with_sdk() -> list[Entity]:
+            operations = operations_of(cmd, resource_group_name, workspace_name, registry_name)
+            return dump_all(operations.list(name=name, list_view_type=view), max_results)
+
+        if rest is None or registry_name or not (resource_group_name and workspace_name):
+            return with_sdk()
+        workspace = Workspace(cmd, resource_group_name, workspace_name)
+        limit = int(max_results) if max_results else None
+        return without_sdk(lambda: rest.list(workspace, name, view, limit), with_sdk)
 
     def archive(
         cmd: Any,

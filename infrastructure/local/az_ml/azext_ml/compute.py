@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
+from . import entities
+from .rest import Workspace, without_sdk
 from .sdk import Entity, Overrides, dump, dump_all, load, ml_client, overriding, wait
 
+API_VERSION = "2023-08-01-preview"
 _UPDATABLE = {"amlcompute", "computeinstance", "kubernetes", "synapsespark"}
 
 
 def show(cmd: Any, resource_group_name: str, workspace_name: str, name: str) -> Entity:
-    entity: Entity = dump(ml_client(cmd, resource_group_name, workspace_name).compute.get(name))
-    return entity
+    def with_sdk() -> Entity:
+        entity: Entity = dump(ml_client(cmd, resource_group_name, workspace_name).compute.get(name))
+        return entity
+
+    workspace = Workspace(cmd, resource_group_name, workspace_name)
+    return without_sdk(lambda: entities.compute(workspace.get(f"computes/{name}", API_VERSION)), with_sdk)
 
 
 def list_(
@@ -21,8 +29,16 @@ def list_(
     type: str | None = None,  # noqa: A002  the option is --type
     max_results: str | None = None,
 ) -> list[Entity]:
-    client = ml_client(cmd, resource_group_name, workspace_name)
-    return dump_all(client.compute.list(compute_type=type), max_results)
+    def with_sdk() -> list[Entity]:
+        client = ml_client(cmd, resource_group_name, workspace_name)
+        return dump_all(client.compute.list(compute_type=type), max_results)
+
+    def with_rest() -> list[Entity]:
+        documents = Workspace(cmd, resource_group_name, workspace_name).pages("computes", API_VERSION)
+        wanted = (d for d in documents if type is None or d["properties"]["computeType"].lower() == type.lower())
+        return [entities.compute(document) for document in islice(wanted, int(max_results) if max_results else None)]
+
+    return without_sdk(with_rest, with_sdk)
 
 
 def create(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .assets import asset_commands
+from .assets import DATA, asset_commands
 from .sdk import Entity, Overrides, asset_client, dump, load, overriding
 
-_commands = asset_commands("data")
+_commands = asset_commands("data", DATA)
 show, list_, archive, restore, share = (
     _commands.show,
     _commands.list_,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .assets import asset_commands
+from .assets import ENVIRONMENTS, asset_commands
 from .sdk import Entity, Overrides, asset_client, dump, load, overriding
 
-_commands = asset_commands("environments")
+_commands = asset_commands("environments", ENVIRONMENTS)
 show, list_, archive, restore, share = (
     _commands.show,
     _commands.list_,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from knack.log import get_logger
 
-from .sdk import Entity, Overrides, dump, load, ml_client, open_in_browser, overriding, view_type, wait
+from . import job_entities
+from .rest import Workspace, without_sdk
+from .sdk import Entity, Overrides, dump, load, ml_client, open_in_browser, overriding, view_type
 
 logger = get_logger(__name__)
+API_VERSION = "2024-01-01-preview"
 MAX_RESULTS = 50
 _SYSTEM_TAGS = ("_aml_system_", "platform_config")
 
@@ -67,7 +71,14 @@ def validate(
 
 
 def show(cmd: Any, resource_group_name: str, workspace_name: str, name: str, web: bool = False) -> Entity:
-    entity = _dump(ml_client(cmd, resource_group_name, workspace_name).jobs.get(name))
+    def with_rest() -> Entity:
+        workspace = Workspace(cmd, resource_group_name, workspace_name)
+        return job_entities.job(workspace.get(f"jobs/{name}", API_VERSION), workspace.tenant)
+
+    def with_sdk() -> Entity:
+        return _dump(ml_client(cmd, resource_group_name, workspace_name).jobs.get(name))
+
+    entity = without_sdk(with_rest, with_sdk)
     if web:
         _open(entity)
     return entity
@@ -87,9 +98,18 @@ def list_(
     limit = None if all_results else max_results
     if limit is not None:
         logger.warning("Displaying top %s results from the list command.", limit)
-    client = ml_client(cmd, resource_group_name, workspace_name)
-    jobs = client.jobs.list(parent_job_name=parent_job_name, list_view_type=view, max_results=limit)
-    return [_dump(job) for job, _ in zip(jobs, range(limit) if limit else iter(int, 1), strict=False)]
+
+    def with_rest() -> list[Entity]:
+        workspace = Workspace(cmd, resource_group_name, workspace_name)
+        documents = workspace.pages("jobs", API_VERSION, listViewType=view)
+        return [job_entities.job(document, workspace.tenant) for document in islice(documents, limit)]
+
+    def with_sdk() -> list[Entity]:
+        client = ml_client(cmd, resource_group_name, workspace_name)
+        jobs = client.jobs.list(parent_job_name=parent_job_name, list_view_type=view, max_results=limit)
+        return [_dump(job) for job in islice(jobs, limit) if job is not None]
+
+    return with_sdk() if parent_job_name else without_sdk(with_rest, with_sdk)
 
 
 def stream(cmd: Any, resource_group_name: str, workspace_name: str, name: str) -> None:
@@ -111,7 +131,8 @@ def download(
 
 
 def cancel(cmd: Any, resource_group_name: str, workspace_name: str, name: str, no_wait: bool = False) -> None:
-    wait(ml_client(cmd, resource_group_name, workspace_name).jobs.begin_cancel(name), no_wait=no_wait)
+    workspace = Workspace(cmd, resource_group_name, workspace_name)
+    workspace.post(f"jobs/{name}/cancel", API_VERSION, no_wait=no_wait)
 
 
 def archive(cmd: Any, resource_group_name: str, workspace_name: str, name: str) -> None:

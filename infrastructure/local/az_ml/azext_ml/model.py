@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .assets import asset_commands
+from .assets import MODELS, asset_commands
 from .sdk import Entity, Overrides, asset_client, dump, dump_all, load, overriding, view_type
 
-_commands = asset_commands("models")
+_commands = asset_commands("models", MODELS)
 show, archive, restore, share = _commands.show, _commands.archive, _commands.restore, _commands.share
 update_get = show
 
@@ -65,6 +65,10 @@ def list_(
     include_archived: bool = False,
     archived_only: bool = False,
 ) -> list[Entity]:
+    if not stage:
+        return _commands.list_(
+            cmd, resource_group_name, workspace_name, registry_name, name, max_results, include_archived, archived_only
+        )
     view = view_type(include_archived=include_archived, archived_only=archived_only)
     client = asset_client(cmd, resource_group_name, workspace_name, registry_name)
     return dump_all(client.models.list(name=name, stage=stage, list_view_type=view), max_results)

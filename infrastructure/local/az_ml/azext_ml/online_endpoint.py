@@ -6,9 +6,12 @@ from typing import Any
 
 from knack.log import get_logger
 
+from . import entities
+from .rest import Workspace, without_sdk
 from .sdk import Entity, Overrides, dump_all, is_missing, load, ml_client, open_in_browser, overriding, wait
 
 logger = get_logger(__name__)
+API_VERSION = "2022-02-01-preview"
 
 
 def refuse_local(local: bool | None) -> None:
@@ -46,12 +49,28 @@ def show(
     cmd: Any, resource_group_name: str, workspace_name: str, name: str, local: bool = False, web: bool = False
 ) -> Entity:
     refuse_local(local)
-    return _dump(ml_client(cmd, resource_group_name, workspace_name).online_endpoints.get(name), web=web)
+
+    def with_sdk() -> Entity:
+        return _dump(ml_client(cmd, resource_group_name, workspace_name).online_endpoints.get(name), web=web)
+
+    if web:
+        return with_sdk()
+    workspace = Workspace(cmd, resource_group_name, workspace_name)
+    path = f"onlineEndpoints/{name}"
+    return without_sdk(lambda: entities.online_endpoint(workspace.get(path, API_VERSION)), with_sdk)
 
 
 def list_(cmd: Any, resource_group_name: str, workspace_name: str, local: bool = False) -> list[Entity]:
     refuse_local(local)
-    return dump_all(ml_client(cmd, resource_group_name, workspace_name).online_endpoints.list())
+
+    def with_rest() -> list[Entity]:
+        documents = Workspace(cmd, resource_group_name, workspace_name).pages("onlineEndpoints", API_VERSION)
+        return [entities.online_endpoint(document) for document in documents]
+
+    def with_sdk() -> list[Entity]:
+        return dump_all(ml_client(cmd, resource_group_name, workspace_name).online_endpoints.list())
+
+    return without_sdk(with_rest, with_sdk)
 
 
 def create(

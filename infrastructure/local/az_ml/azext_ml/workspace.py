@@ -7,12 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import entities
+from .rest import Workspace, without_sdk
 from .sdk import Entity, Overrides, dump, dump_all, load, ml_client, overriding, wait
 
 
 def show(cmd: Any, resource_group_name: str, name: str) -> Entity:
-    entity: Entity = dump(ml_client(cmd, resource_group_name).workspaces.get(name))
-    return entity
+    def with_sdk() -> Entity:
+        entity: Entity = dump(ml_client(cmd, resource_group_name).workspaces.get(name))
+        return entity
+
+    workspace = Workspace(cmd, resource_group_name, name)
+    return without_sdk(lambda: entities.workspace(workspace.get("", "2024-10-01-preview")), with_sdk)
 
 
 def list_(
