@@ -9,15 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TextIO
 
-from az_cli import Finished, Launch, essence, json_of
-from errors import ActionError, ExitCode, explain
+from az_cli import Finished, Launch, json_of
+from errors import ActionError, ExitCode
 from infrastructure_stack import VARIABLES, Stack, committed_settings, outputs_of, parameters_of
+from setup_errors import missing, refused
 
 _IMMUTABLE = re.compile(r"repo:[^/@:]+@\d+/[^/@:]+@\d+")
-_INSTALL = {
-    "az": ("The Azure CLI", "https://aka.ms/install-azure-cli", "az login"),
-    "gh": ("The GitHub CLI", "https://cli.github.com", "gh auth login"),
-}
 PLAN, DEPLOY = "infrastructure-plan", "infrastructure"
 
 
@@ -70,14 +67,7 @@ class Setup:
         try:
             return self.run(list(argv), self.env)
         except ActionError as error:
-            title, link, _ = _INSTALL[argv[0]]
-            raise ActionError(
-                f"{argv[0]} could not be started.",
-                f"{title} is not installed, or not on PATH.",
-                f"Install it from {link} and run this again.",
-                link,
-                exit_code=ExitCode.SIGN_IN,
-            ) from error
+            raise missing(argv[0]) from error
 
     def announce(self, what: str, argv: Sequence[str]) -> None:
         self.changes += 1
@@ -91,7 +81,7 @@ class Setup:
             return None
         done = self.start(argv)
         if done.code:
-            raise _refused(argv[0], what, done)
+            raise refused(argv[0], what, done)
         self.undo.append(undo)
         return done
 
@@ -103,7 +93,7 @@ class Setup:
             return document if isinstance(document, dict) else {}
         if "HTTP 404" in done.stderr or "Not Found" in done.stdout:
             return None
-        raise _refused("gh", f"Reading {path}", done)
+        raise refused("gh", f"Reading {path}", done)
 
     # ---------------------------------------------------------------- the steps
 
@@ -132,7 +122,7 @@ class Setup:
         """The subscription that az is signed in to."""
         done = self.start(["az", "account", "show", *self.stack.in_subscription(), "--output", "json"])
         if done.code:
-            raise _refused("az", "Reading the Azure subscription", done)
+            raise refused("az", "Reading the Azure subscription", done)
         document: dict[str, Any] = json.loads(done.stdout)
         return document
 
@@ -140,7 +130,7 @@ class Setup:
         if not name:
             done = self.start(["gh", "repo", "view", "--json", "nameWithOwner", "--jq", ".nameWithOwner"])
             if done.code:
-                raise _refused("gh", "Finding this folder's GitHub repository (--repository names it)", done)
+                raise refused("gh", "Finding this folder's GitHub repository (--repository names it)", done)
             name = done.stdout.strip()
         document = self.gh(f"repos/{name}")
         if document is None:
@@ -219,7 +209,7 @@ class Setup:
         done = self.start([*show, "--output", "json"])
         found: dict[str, Any] = json.loads(done.stdout) if done.code == 0 else {}
         if done.code and "DeploymentNotFound" not in done.stderr:
-            raise _refused("az", f"Reading the deployment {deployment}", done)
+            raise refused("az", f"Reading the deployment {deployment}", done)
         before = parameters_of(found)
         same = all(before.get(key) == value for key, value in wanted.items())
         state = (found.get("properties") or {}).get("provisioningState", "")
@@ -235,16 +225,16 @@ class Setup:
             return {output: f"<{output} of {deployment}>" for output in names} | known
         before_us = self.start(["az", "group", "list", *self.stack.in_subscription(), "--output", "json"])
         if before_us.code:
-            raise _refused("az", "Reading the resource groups", before_us)
+            raise refused("az", "Reading the resource groups", before_us)
         self.groups |= {group["name"] for group in json.loads(before_us.stdout)}
         done = self.start(command)
         if done.code:
-            raise _refused("az", f"Deploying {deployment}", done)
+            raise refused("az", f"Deploying {deployment}", done)
         outputs = outputs_of(json_of(done.stdout))
-        missing = [output for output in VARIABLES if not outputs.get(output)]
-        if missing:
+        absent = [output for output in VARIABLES if not outputs.get(output)]
+        if absent:
             raise ActionError(
-                f"The deployment {deployment} has no output {', '.join(missing)}.",
+                f"The deployment {deployment} has no output {', '.join(absent)}.",
                 fix="Use the main.bicep of this repository.",
             )
         self.undo_deployment(name, outputs)
@@ -330,37 +320,3 @@ class Setup:
         was = "" if before is None else f" (was {before})"
         command = ["gh", "variable", "set", name, *where, "--body", value]
         self.change(f"set {name} to {value}{was}", command, shlex.join(undo))
-
-
-def _refused(program: str, what: str, done: Finished) -> ActionError:
-    """A command that ended with an error, explained."""
-    detail = essence(done.stderr)
-    title, link, login = _INSTALL[program]
-    signed_out = (
-        program == "gh" and (done.code == 4 or "gh auth login" in detail or "HTTP 401" in detail)
-    ) or "az login" in detail
-    if signed_out:
-        return ActionError(
-            f"{title} is not signed in.", "", f"Run `{login}` and run this again.", link, detail, ExitCode.SIGN_IN
-        )
-    if program == "gh" and "HTTP 403" in detail:
-        return ActionError(
-            f"{what} failed.",
-            "GitHub refuses: the token of gh lacks a scope, or the repository's plan lacks environments' rules.",
-            "Try `gh auth refresh --scopes repo`, and see the reason below.",
-            "https://cli.github.com/manual/gh_auth_refresh",
-            detail,
-            ExitCode.SIGN_IN,
-        )
-    if program == "gh" and "HTTP 422" in detail:
-        return ActionError(
-            f"{what} failed.",
-            "GitHub's plan of a private repository may not have reviewers or branch rules for environments.",
-            "Create the environment by hand without them and run this again: what is there is left alone.",
-            "https://docs.github.com/actions/reference/workflows-and-actions/deployments-and-environments",
-            detail,
-        )
-    known = explain(detail) if program == "az" else None
-    if known is not None:
-        return ActionError(f"{what} failed.", known.cause, known.fix, known.link, detail, known.exit_code)
-    return ActionError(f"{what} failed.", detail=detail)
