@@ -1,0 +1,29 @@
+"""Jobs: commands, pipelines, sweeps and parallel runs, run as processes of this machine.
+
+planning.py, *_reader.py   REST documents to checked plans (specs.py, values.py, bindings.py, references.py)
+manager.py                 submit, wait, cancel, delete;  api.py, documents.py: its REST face
+engine.py                  the life of one run;  *_runner.py: the work of each kind of run
+nodes.py, processes.py     who may run now, and what runs;  variables.py: with which environment variables
+runs.py, states.py         records and states;  artifacts.py, data.py: logs, inputs and outputs
+reuse.py, recovery.py      steps that need not run again; what a killed workspace left behind
+"""
+
+from __future__ import annotations
+
+from azureml_local.environments.build import EnvironmentBuilder
+from azureml_local.services import Services
+
+from . import api
+from .manager import JobManager
+
+
+def install(services: Services) -> None:
+    """Routes of jobs. Recovers at start, ends everything at stop."""
+    if not hasattr(services, "environments"):
+        services.environments = EnvironmentBuilder(
+            services.paths.environments, env={"UV_CACHE_DIR": str(services.paths.uv_cache)}
+        )
+    services.jobs = JobManager(services)
+    api.install(services, services.jobs)
+    services.on_start.append(services.jobs.start)
+    services.on_stop.append(services.jobs.stop)

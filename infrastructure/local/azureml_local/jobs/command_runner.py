@@ -1,0 +1,324 @@
+"""One command: its environment is built, it waits for nodes, its processes run, its outputs are collected."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shutil
+import signal
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from azureml_local import compute as computes
+from azureml_local import uris
+from azureml_local.environments.build import BuiltEnvironment
+from azureml_local.environments.errors import EnvironmentBuildError
+from azureml_local.environments.spec import spec_from_rest
+from azureml_local.errors import AzureError
+from azureml_local.mlflow_server import job_environment
+from azureml_local.settings import free_port
+
+from . import artifacts, bindings, data, states, variables
+from .data import Output
+from .engine import Engine, Work
+from .errors import JobFailedError, PreemptedError, TimedOutError
+from .nodes import NotEnoughNodesError
+from .processes import Handle, Launch
+from .references import Asset
+from .runs import Run
+from .specs import CommandSpec
+from .values import Data, Literal
+
+_TOKEN_SECONDS = 14 * 24 * 3600.0
+_ML_AUDIENCE = "https://ml.azure.com"
+
+
+class CommandRunner:
+    """Runs one command once (again, when its node is taken away)."""
+
+    def __init__(self, engine: Engine, work: Work, spec: CommandSpec) -> None:
+        self._engine = engine
+        self._services = engine.services
+        self._work = work
+        self._run = work.run
+        self._spec = spec
+        self._workspace = engine.workspace_of(work.run)
+        self._artifacts = engine.artifacts_of(work.run)
+        self._folder = engine.services.paths.jobs / work.run.name
+
+    async def __call__(self) -> dict[str, Data]:
+        """Returns the outputs. Raises JobFailedError, TimedOutError or CancelledError; nothing is left running."""
+        engine, run = self._engine, self._run
+        engine.enter(run, states.STARTING)
+        try:
+            engine.enter(run, states.PREPARING)
+            self._run, built = await self._prepare()
+            while True:
+                engine.enter(run, states.QUEUED)
+                try:
+                    async with engine.pools.of(self._workspace, self._work.compute).hold(self._spec.instances):
+                        outputs = await self._on_nodes(built)
+                    break
+                except PreemptedError:
+                    engine.diary(run).write("the node was preempted; back to the queue")
+                except NotEnoughNodesError as error:
+                    raise JobFailedError("NotEnoughNodes", f"Compute '{self._work.compute}': {error}") from error
+                except AzureError as error:
+                    raise JobFailedError("UserError", error.message) from error
+            return data.as_data(outputs)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    # -- before it has nodes -------------------------------------------------------------------------------------
+
+    async def _prepare(self) -> tuple[Run, BuiltEnvironment]:
+        """The run in MLflow and the environment, side by side: the first of either can take a while."""
+        tracking = asyncio.ensure_future(self._engine.track(self._run))
+        building = asyncio.ensure_future(self._build(self._spec.environment))
+        try:
+            return await tracking, await building
+        finally:
+            for task in (tracking, building):
+                task.cancel()
+            await asyncio.gather(tracking, building, return_exceptions=True)
+
+    async def _build(self, environment: Asset) -> BuiltEnvironment:
+        log = self._artifacts / artifacts.BUILD_LOG
+
+        def say(line: str) -> None:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+
+        name = f"{environment.name}:{environment.version}"
+        try:
+            build = environment.properties.get("build") or {}
+            context = None
+            if build.get("contextUri"):
+                context = uris.resolve(self._services, self._workspace, str(build["contextUri"]))
+            built = await self._services.environments.ensure(spec_from_rest(name, environment.properties, context), say)
+        except AzureError as error:
+            raise JobFailedError("EnvironmentBuildFailed", f"Environment {name}: {error.message}") from error
+        except EnvironmentBuildError as error:
+            raise JobFailedError("EnvironmentBuildFailed", str(error), tail=error.log) from error
+        for warning in built.warnings:
+            self._engine.warn(self._run, warning)
+        return built
+
+    # -- on nodes ------------------------------------------------------------------------------------------------
+
+    async def _on_nodes(self, built: BuiltEnvironment) -> dict[str, Output]:
+        preempted = asyncio.Event()
+        key = (self._run.workspace, self._run.name)
+        self._engine.preemptions[key] = preempted
+        try:
+            places = await asyncio.to_thread(self._lay_out)
+            inputs = await asyncio.to_thread(self._inputs)
+            outputs = {
+                name: data.prepare_output(
+                    self._services,
+                    self._workspace,
+                    self._run.name,
+                    port,
+                    self._work.outputs[name],
+                    self._work.datastore,
+                )
+                for name, port in self._spec.outputs.items()
+                if name in self._work.outputs
+            }
+            self._note(outputs)
+            await self._execute(built, places, inputs, outputs, preempted)
+            self._register(outputs)
+            return outputs
+        finally:
+            self._engine.preemptions.pop(key, None)
+
+    def _lay_out(self) -> variables.Places:
+        """A private copy of the code as the working directory, empty when there is none."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        places = variables.Places(self._folder / "wd", self._services.paths.root / "home", self._folder / "tmp")
+        for folder in (places.home, places.temporary):
+            folder.mkdir(parents=True, exist_ok=True)
+        code = self._spec.code
+        if code is None:
+            places.working_directory.mkdir(parents=True)
+            return places
+        source = uris.resolve(self._services, self._workspace, str(code.properties["codeUri"]))
+        if not source.exists():
+            raise JobFailedError(
+                "CodeNotFound", f"The code of this step ({code.id}) is not there any more. Submit it again."
+            )
+        if source.is_dir():
+            shutil.copytree(source, places.working_directory, symlinks=True)
+        else:
+            places.working_directory.mkdir(parents=True)
+            shutil.copy2(source, places.working_directory)
+        return places
+
+    def _inputs(self) -> dict[str, str]:
+        """What the command gets for each input that has a value."""
+        found: dict[str, str] = {}
+        for name, port in self._spec.inputs.items():
+            value = self._work.inputs.get(name)
+            if value is None and port.default is not None:
+                value = Literal(port.default)
+            if value is not None:
+                found[name] = data.delivered(self._services, self._workspace, port, value, f"input '{name}'")
+            elif not port.optional:
+                raise JobFailedError("UserError", f"The required input '{name}' has no value.")
+        return found
+
+    def _note(self, outputs: Mapping[str, Output]) -> None:
+        noted = {name: {"type": output.type, "uri": output.uri} for name, output in outputs.items()}
+        self._run = self._engine.runs.change(self._run, lambda current: replace(current, outputs=noted))
+
+    async def _execute(
+        self,
+        built: BuiltEnvironment,
+        places: variables.Places,
+        inputs: Mapping[str, str],
+        outputs: Mapping[str, Output],
+        preempted: asyncio.Event,
+    ) -> None:
+        token = secrets.token_hex(16)
+        launches = self._launches(built, places, inputs, outputs, token)
+        handles: list[Handle] = []
+        self._remember(handles, token)  # before anything runs: a kill -9 in between must leave a trace
+        try:
+            for launch in launches:
+                handles.append(await self._engine.launcher.start(launch))
+                self._remember(handles, token)
+            self._engine.enter(self._run, states.RUNNING)
+            await self._wait(handles, preempted, launches[0].log)
+            self._engine.enter(self._run, states.FINALIZING)
+        finally:
+            await self._engine.launcher.end([(handle.pid, handle.started) for handle in handles], token)
+            for handle in handles:
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(handle.wait(), 1.0)
+            self._engine.runs.change(self._run, lambda current: replace(current, processes=None))
+            with suppress(FileNotFoundError):
+                await asyncio.to_thread(artifacts.collect, places.working_directory, self._artifacts)
+
+    def _launches(
+        self,
+        built: BuiltEnvironment,
+        places: variables.Places,
+        inputs: Mapping[str, str],
+        outputs: Mapping[str, Output],
+        token: str,
+    ) -> list[Launch]:
+        targets = {
+            name: output.uri if output.mode == "direct" else str(output.path) for name, output in outputs.items()
+        }
+        command = self._command(inputs, targets)
+        environment = {
+            **variables.base(built, places),
+            **variables.of_azure_ml(self._services, self._workspace, self._run, self._work.compute),
+            **job_environment(
+                self._workspace,
+                self._run.name,
+                self._run.experiment_id or "0",
+                self._run.experiment,
+                self._services.tokens.issue(_ML_AUDIENCE, lifetime=_TOKEN_SECONDS),
+                host=self._services.settings.api_host,
+                root_run_id=self._run.root,
+                parent_run_id=self._run.parent,
+            ),
+            **variables.of_ports(inputs, targets),
+            **self._spec.variables,
+        }
+        places_of = variables.of_processes(self._spec, free_port())
+        logs = [artifacts.USER_LOG]
+        if len(places_of) > 1:
+            logs = [f"user_logs/std_log_process_{number}.txt" for number in range(len(places_of))]
+        (self._artifacts / "user_logs").mkdir(parents=True, exist_ok=True)
+        return [
+            Launch(
+                arguments=["bash", "-c", command],
+                environment=variables.with_token({**environment, **own}, token),
+                cwd=places.working_directory,
+                log=self._artifacts / log,
+            )
+            for own, log in zip(places_of, logs, strict=True)
+        ]
+
+    def _command(self, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> str:
+        values = {f"inputs.{name}": value for name, value in inputs.items()}
+        values |= {f"outputs.{name}": value for name, value in outputs.items()}
+        values |= {f"search_space.{name}": value for name, value in inputs.items()}
+        paths = {f"inputs.{name}" for name, port in self._spec.inputs.items() if port.is_data}
+        paths |= {f"outputs.{name}" for name in outputs}
+        command = bindings.render(self._spec.command, values.get, paths=frozenset(paths))
+        distribution = self._spec.distribution
+        if distribution is not None and distribution.kind == "mpi":
+            count = self._spec.instances * distribution.processes_per_instance
+            return f"mpirun --allow-run-as-root --oversubscribe -n {count} {command}"
+        return command
+
+    def _remember(self, handles: list[Handle], token: str) -> None:
+        record = {"token": token, "pids": [[handle.pid, handle.started] for handle in handles]}
+        self._engine.runs.change(self._run, lambda current: replace(current, processes=record))
+
+    async def _wait(self, handles: list[Handle], preempted: asyncio.Event, log: Path) -> None:
+        """Until all processes exited 0. The first that does not, the time limit or a preemption ends the wait."""
+        waits: dict[asyncio.Future[Any], Handle | None] = {
+            asyncio.ensure_future(handle.wait()): handle for handle in handles
+        }
+        taken = asyncio.ensure_future(preempted.wait())
+        running = set(waits)
+        deadline = asyncio.get_running_loop().time() + self._spec.timeout if self._spec.timeout else None
+        try:
+            while running:
+                left = None if deadline is None else max(deadline - asyncio.get_running_loop().time(), 0)
+                done, _ = await asyncio.wait({*running, taken}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                if not done:
+                    raise TimedOutError(
+                        f"It was ended because it ran longer than its time limit of {self._spec.timeout:g} s."
+                    )
+                if taken in done:
+                    raise PreemptedError
+                for future in done:
+                    running.discard(future)
+                    if (code := future.result()) != 0:
+                        raise self._failed(code, log)
+        finally:
+            taken.cancel()
+            for future in waits:
+                future.cancel()
+            await asyncio.gather(taken, *waits, return_exceptions=True)
+
+    def _failed(self, code: int, log: Path) -> JobFailedError:
+        end = artifacts.tail(log)
+        if "No space left on device" in end or "Disk quota exceeded" in end:
+            return JobFailedError("DiskFull", f"{_exit(code)} The disk is full.", tail=end)
+        return JobFailedError("UserError", f"{_exit(code)} Its log is {artifacts.USER_LOG}.", tail=end)
+
+    def _register(self, outputs: Mapping[str, Output]) -> None:
+        """Create the assets that outputs are to be registered as."""
+        made = {name: data.register(self._services, self._workspace, self._run.name, output)
+                for name, output in outputs.items()}  # fmt: skip
+        noted = {
+            name: {**noted, **({"asset": made[name]} if made[name] else {})}
+            for name, noted in self._run.outputs.items()
+        }
+        self._run = self._engine.runs.change(self._run, lambda current: replace(current, outputs=noted))
+
+
+def _exit(code: int) -> str:
+    """How a process ended, in words."""
+    if code < 0:
+        name = signal.Signals(-code).name if -code in signal.Signals._value2member_map_ else str(-code)
+        more = " The machine may have run out of memory." if -code == signal.SIGKILL else ""
+        return f"Execution failed: the command was ended by signal {name}.{more}"
+    return f"Execution failed: the command exited with code {code}."
+
+
+def is_low_priority(runner: Engine, run: Run) -> bool:
+    """Whether Azure could take this run's nodes away."""
+    return (
+        run.compute is not None and computes.nodes(runner.services, runner.workspace_of(run), run.compute).low_priority
+    )
