@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from azureml_local import settings
 from azureml_local.app import Application
@@ -52,10 +55,19 @@ class Server:
             return await client.request(method, url, headers=headers, **options)
 
 
+@cache
+def _token_key() -> bytes:
+    """One key for all the servers of a test process: making one takes longer than most tests."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return key.private_bytes(*form)
+
+
 def make_server(folder: Path, *parts: Any) -> Server:
     """A server with the given part modules installed, on a fresh state folder."""
     paths = StatePaths(folder / "state", folder / "cache")
     paths.create()
+    (paths.root / "token-key.pem").write_bytes(_token_key())
     config = settings.load(paths)
     time = FakeTime()
     services = Services(

@@ -158,11 +158,14 @@ def install(services: Services, properties: PropertyStore, uploads: Uploads) -> 
         only_new = request.headers.get("if-none-match", "").strip() == "*"
         if operation == "metadata":
             return set_metadata(request)
-        target = open_blob(request, CREATE if only_new else CREATE + WRITE)
+        target = open_blob(request, CREATE)
         if operation == "block":
             await uploads.put_block(target, request.query_params.get("blockid", ""), request.stream())
             return Response(status_code=201, headers={"x-ms-version": API_VERSION})
-        check_conditions(request, properties.get(target.container, target.blob, target.file))
+        existing = properties.get(target.container, target.blob, target.file)
+        check_conditions(request, existing)
+        if existing is not None:
+            authorize(services, request, target.container, WRITE)  # to create is not to replace
         if operation == "blocklist":
             block_list = (await request.body()).decode("utf-8-sig")
             return written(await uploads.commit(target, block_list, _content(request), only_new=only_new))

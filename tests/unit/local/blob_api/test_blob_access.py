@@ -54,7 +54,8 @@ def test_a_signature_is_for_one_container(one: Storage) -> None:
 
 @pytest.mark.parametrize(
     ("permissions", "method", "query", "status"),
-    [("r", "GET", "", 200), ("r", "PUT", "", 403), ("r", "DELETE", "", 403), ("w", "GET", "", 403), ("cw", "PUT", "", 201),
+    [("r", "GET", "", 200), ("r", "PUT", "", 403), ("r", "DELETE", "", 403), ("w", "GET", "", 403),
+     ("w", "PUT", "", 201), ("c", "PUT", "", 403),
      ("r", "PUT", "comp=metadata", 403), ("w", "PUT", "comp=metadata", 200), ("d", "DELETE", "", 202)],
 )  # fmt: skip
 def test_a_signature_grants_what_it_says(one: Storage, permissions: str, method: str, query: str, status: int) -> None:
@@ -63,6 +64,12 @@ def test_a_signature_grants_what_it_says(one: Storage, permissions: str, method:
     assert answer.status_code == status
     if status == 403:
         assert refusal(answer) == (403, "AuthorizationPermissionMismatch")
+
+
+def test_a_signature_to_create_makes_new_blobs_only(one: Storage) -> None:
+    sas = one.services.blobs.sas(one.container, permissions="c")
+    assert one.blob("PUT", "new", sas=sas, headers={"x-ms-blob-type": "BlockBlob"}).status_code == 201
+    assert one.blob("PUT", "new", sas=sas, headers={"x-ms-blob-type": "BlockBlob"}).status_code == 403
 
 
 def test_listing_needs_its_own_permission(one: Storage) -> None:

@@ -29,7 +29,8 @@ def test_all_names_in_the_order_of_the_service(tree: Storage) -> None:
 
 @pytest.mark.parametrize(
     ("prefix", "expected"),
-    [("a/", ["a/1.txt", "a/2.txt", "a/deep/3.txt"]), ("a", ["a-b", "a/1.txt", "a/2.txt", "a/deep/3.txt", "ab & <c>.txt"]),
+    [("a/", ["a/1.txt", "a/2.txt", "a/deep/3.txt"]),
+     ("a", ["a-b", "a/1.txt", "a/2.txt", "a/deep/3.txt", "ab & <c>.txt"]),
      ("a/d", ["a/deep/3.txt"]), ("nope/x", []), ("../", []), ("b.txt/", [])],
 )  # fmt: skip
 def test_by_prefix(tree: Storage, prefix: str, expected: list[str]) -> None:
