@@ -9,6 +9,7 @@ Source: azureml-mlflow 1.62, azureml.mlflow._restclient.run_artifact and .artifa
 
 from __future__ import annotations
 
+from asyncio import to_thread
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -70,16 +71,26 @@ class Artifacts:
         blob_container = datastores.container_of(self._services, home, location.datastore)
         return Folder(MODEL_ORIGIN, container, blob_container, prefix, last)
 
+    def root(self, folder: Folder) -> Path:
+        """Where the container's paths begin; it need not exist."""
+        return self._services.blobs.path(folder.blob_container, folder.prefix)
+
+    def file(self, folder: Folder, path: str) -> Path | None:
+        """One artifact, or None when there is no such file."""
+        if not is_plain(path) or (folder.only and path.partition("/")[0] != folder.only):
+            return None
+        found = self.root(folder) / path
+        return found if found.is_file() else None
+
     def files(self, folder: Folder, below: str = "") -> list[tuple[str, Path]]:
         """(path, file) of every artifact in a container, sorted; only `below` and what is under it, when given."""
-        root = self._services.blobs.path(folder.blob_container, folder.prefix)
-        start = root / folder.only if folder.only else root
+        wanted = below.strip("/") or folder.only or ""
+        if wanted and (not is_plain(wanted) or (folder.only and wanted.partition("/")[0] != folder.only)):
+            return []
+        root = self.root(folder)
+        start = root / wanted
         found = [start] if start.is_file() else sorted(file for file in start.rglob("*") if file.is_file())
-        listed = [(file.relative_to(root).as_posix(), file) for file in found]
-        wanted = below.strip("/")
-        if not wanted:
-            return listed
-        return [(path, file) for path, file in listed if path == wanted or path.startswith(wanted + "/")]
+        return [(file.relative_to(root).as_posix(), file) for file in found]
 
     def prepare(self, folder: Folder, path: str) -> dict[str, Any]:
         """Make room for an artifact, and where to put it. Logging the same path again replaces it, as on Azure ML.
@@ -90,7 +101,7 @@ class Artifacts:
             raise bad_request(
                 f"The artifact path '{path}' is not valid: it must be relative and stay in its container."
             )
-        target = self._services.blobs.path(folder.blob_container, f"{folder.prefix}/{path}")
+        target = self.root(folder) / path
         if target.is_dir():
             raise AzureError(409, "ArtifactConflict", f"'{path}' is a folder of artifacts already, not a file.")
         target.unlink(missing_ok=True)
@@ -144,19 +155,19 @@ def install_artifacts(services: Services, artifacts: Artifacts) -> None:
 
     async def listing(request: Request) -> Response:
         folder = folder_of(request)
-        found = artifacts.files(folder, request.query_params.get("path", ""))
+        found = await to_thread(artifacts.files, folder, request.query_params.get("path", ""))
         value = [_entry(folder, path, file) for path, file in found]
         return JSONResponse({"value": value, "continuationToken": None, "nextLink": None})
 
     async def content(request: Request) -> Response:
         folder, path = folder_of(request), request.query_params.get("path", "")
-        if not any(found == path for found, _ in artifacts.files(folder, path)):
+        if artifacts.file(folder, path) is None:
             raise not_found("artifact", f"{folder.origin}/{folder.container}/{path}")
         return JSONResponse(artifacts.information(folder, path))
 
     async def contents(request: Request) -> Response:
         folder = folder_of(request)
-        found = artifacts.files(folder, request.query_params.get("path", ""))
+        found = await to_thread(artifacts.files, folder, request.query_params.get("path", ""))
         value = [artifacts.information(folder, path) for path, _ in found]
         return JSONResponse({"value": value, "continuationToken": None, "nextLink": None})
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +24,8 @@ from .errors import MlflowError, invalid
 from .loopback import Answer
 from .registry import OPERATIONS, Registry
 from .server import ClientRun, MlflowServer, MlflowUnavailableError, RunHook
+
+log = logging.getLogger("azureml_local")
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _REGISTRY = ("registered-models/", "model-versions/")
@@ -92,7 +95,7 @@ async def _list_artifacts(request: Request, server: MlflowServer, artifacts: Art
     if forwarded.status != 200:
         return _response(forwarded)
     found: dict[str, dict[str, Any]] = {}
-    for path, file in artifacts.files(artifacts.of_run(workspace, run_id), below):
+    for path, file in await asyncio.to_thread(artifacts.files, artifacts.of_run(workspace, run_id), below):
         rest = path[len(below) :].lstrip("/") if below else path
         first, deeper, _ = rest.partition("/")
         name = f"{below}/{first}" if below else first
@@ -139,7 +142,9 @@ async def _tell(request: Request, server: MlflowServer, hooks: Sequence[RunHook]
         end_time=int(info["end_time"]) if info.get("end_time") else None,
         tags={tag["key"]: tag["value"] for tag in run.get("data", {}).get("tags", [])},
     )
-    await asyncio.gather(*(hook(client_run) for hook in hooks))
+    for outcome in await asyncio.gather(*(hook(client_run) for hook in hooks), return_exceptions=True):
+        if isinstance(outcome, Exception):  # MLflow has the run: the client's call went well all the same
+            log.error("a hook failed for run %s", client_run.run_id, exc_info=outcome)
 
 
 def _response(answer: Answer) -> Response:
