@@ -32,7 +32,7 @@ GROUPS: dict[str, dict[str, Row]] = {
     "environment": {
         **ASSET,
         "create": ("create", _WAIT),
-        "list": ("list_", {"transform": tables.environments, "table_transformer": tables.versions}),
+        "list": ("list_", {"transform": tables.environments}),
         "share": ("share", {}),
         "update": ("update", {}),
     },

@@ -105,27 +105,22 @@ def computes(rows: Iterable[Entity]) -> list[Entity]:
 
 def environments(rows: Iterable[Entity]) -> list[Entity]:
     """Names with `latest version` (containers) or `version` (versions of one name), in every output format."""
-    return [_named(row, "latest_version" if row.get("latest_version") else None) for row in rows]
+    return [_named(row) for row in rows]
 
 
-def _named(row: Entity, latest: str | None) -> Entity:
+def _named(row: Entity) -> Entity:
     entry: Entity = {"name": row.get("name")}
-    if latest:
-        entry["latest version"] = row.get(latest)
+    if row.get("latest_version"):
+        entry["latest version"] = row["latest_version"]
     if row.get("version"):
         entry["version"] = row["version"]
     return entry
 
 
-def versions(rows: Iterable[Entity]) -> list[Entity]:
-    """The table of an already transformed environment list."""
-    return [_named({**row, "latest_version": row.get("latest version")}, "latest_version") for row in rows]
-
-
 def data(rows: Iterable[Entity]) -> list[Entity]:
     found = []
     for row in rows:
-        entry = _named(row, "latest_version")
+        entry = _named(row)
         if row.get("version"):
             entry |= {"data type": row.get("type"), "path": row.get("path")}
         found.append(entry)
@@ -135,7 +130,7 @@ def data(rows: Iterable[Entity]) -> list[Entity]:
 def components(rows: Iterable[Entity]) -> list[Entity]:
     found = []
     for row in rows:
-        entry = _named(row, "latest_version")
+        entry = _named(row)
         if row.get("version"):
             entry["Component type"] = row.get("type")
         found.append(entry)

@@ -1,0 +1,89 @@
+"""Each file of `documents/` has an ARM document and what azure-ai-ml makes of it; a wire test keeps the latter true."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azext_ml import entities, job_entities
+from azext_ml.entities import UnfamiliarError
+
+DOCUMENTS = Path(__file__).parent / "documents"
+CONVERTERS: dict[str, Callable[[Any], Any]] = {
+    "compute": entities.compute,
+    "data": entities.data,
+    "data-container": entities.data_container,
+    "environment": entities.environment,
+    "environment-container": entities.environment_container,
+    "job": lambda document: job_entities.job(document, "TID"),
+    "model": entities.model,
+    "model-container": entities.model_container,
+    "online": entities.online_endpoint,
+    "workspace": entities.workspace,
+}
+
+
+def document(name: str) -> Any:
+    return copy.deepcopy(json.loads((DOCUMENTS / f"{name}.json").read_text()))
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in DOCUMENTS.glob("*.json")))
+def test_a_document_becomes_what_the_sdk_makes_of_it(name: str) -> None:
+    case = document(name)
+    convert = CONVERTERS.get(name) or CONVERTERS[name.partition("-")[0]]
+    assert convert(case["arm"]) == case["az"]
+
+
+def change(name: str, value: Any, *path: str) -> Any:
+    case = document(name)["arm"]
+    node = case
+    for key in path[:-1]:
+        node = node[key]
+    node[path[-1]] = value
+    return case
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "path", "says"),
+    [
+        ("job-command", "Sweep", ["properties", "jobType"], "a Sweep job"),
+        ("job-command", {"processCount": 2}, ["properties", "distribution"], "distribution"),
+        ("job-pipeline", "parallel", ["properties", "jobs", "prep", "type"], "a parallel step"),
+        ("job-pipeline", "Sideways", ["properties", "inputs", "rows", "mode"], "mode"),
+        ("compute-cluster", "ComputeInstance", ["properties", "computeType"], "ComputeInstance"),
+        ("compute-cluster", {"id": "/s"}, ["properties", "properties", "subnet"], "subnet"),
+        (
+            "compute-cluster",
+            "PT1Y",
+            ["properties", "properties", "scaleSettings", "nodeIdleTimeBeforeScaleDown"],
+            "PT1Y",
+        ),
+        ("workspace", "Hub", ["kind"], "a Hub workspace"),
+        ("workspace", {"isolationMode": "x"}, ["properties", "managedNetwork"], "managedNetwork"),
+        ("model-version", {"publisher": "x"}, ["properties", "intellectualProperty"], "intellectualProperty"),
+        ("environment-conda", "yesterday", ["systemData", "createdAt"], "time yesterday"),
+    ],
+)
+def test_what_is_not_known_is_left_to_the_sdk(name: str, value: Any, path: list[str], says: str) -> None:
+    convert = CONVERTERS[name.partition("-")[0]]
+    with pytest.raises(UnfamiliarError, match=says):
+        convert(change(name, value, *path))
+
+
+@pytest.mark.parametrize(
+    ("duration", "seconds"), [("PT120S", 120), ("PT30M", 1800), ("PT1H30M", 5400), ("P1DT1S", 86401), (None, None)]
+)
+def test_durations(duration: str | None, seconds: float | None) -> None:
+    assert entities.seconds(duration) == seconds
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("LowPriority", "low_priority"), ("AADToken", "aad_token"), ("AMLToken", "aml_token"), ("Key", "key")],
+)
+def test_snake_case(name: str, expected: str) -> None:
+    assert entities.snake(name) == expected
