@@ -34,9 +34,12 @@ def redirected(host: str, settings: Settings) -> bool:
         "ml.azure.com",
         "aka.ms",
         "token.actions.githubusercontent.com",
+        # Only the workspace's own storage account: public data sets of other accounts stay where they are.
+        f"{settings.storage_account}.blob.core.windows.net",
+        "azcliextensionsync.blob.core.windows.net",
+        "azcliprod.blob.core.windows.net",
     }
     patterns = (
-        "*.blob.core.windows.net",
         "*.api.azureml.ms",
         f"*.{settings.location}.inference.ml.azure.com",
     )

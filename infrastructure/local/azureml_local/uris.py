@@ -11,6 +11,7 @@ Source: learn.microsoft.com/azure/machine-learning/how-to-access-data-interactiv
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ def _resolve(services: Services, workspace: WorkspaceRef, uri: str, kinds: Seque
             raise bad_request(f"'{uri}': there is no container '{place[0]}' in the account '{services.blobs.account}'.")
         return services.blobs.path(*place)
     if urlsplit(uri).scheme in ("http", "https"):
-        return web_data.fetch(services.paths.cache / "web", uri)
+        return web_data.fetch(services.paths.cache / "web", uri, proxy=os.environ.get("AZUREML_LOCAL_UPSTREAM_PROXY"))
     if uri.startswith("azureml:"):
         raise bad_request(
             f"'{uri}' is not a reference that can be read here. Use azureml:NAME:VERSION, azureml:NAME@latest, "

@@ -17,10 +17,11 @@ from .errors import AzureError
 _TIMEOUT = 30.0  # seconds without a byte
 
 
-def fetch(cache: Path, url: str) -> Path:
+def fetch(cache: Path, url: str, *, proxy: str | None = None) -> Path:
     """The file that `url` names, from the cache or downloaded now.
 
     cache: one folder a URL, with the file under its own name in it, because steps look at extensions.
+    proxy: through which to go, else what the environment says. `no_proxy` is honoured.
     Raises AzureError (400 UserError) when it cannot be had: no such host, an error status, a broken connection.
     """
     name = Path(unquote(urlsplit(url).path)).name or "data"
@@ -30,10 +31,14 @@ def fetch(cache: Path, url: str) -> Path:
         return file
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".{uuid.uuid4().hex}.part"
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({"http": proxy, "https": proxy} if proxy else None),
+        urllib.request.HTTPSHandler(context=ssl.create_default_context()),
+    )
     request = urllib.request.Request(url, headers={"User-Agent": "azureml-local"})
     try:
         with (
-            urllib.request.urlopen(request, timeout=_TIMEOUT, context=ssl.create_default_context()) as source,
+            opener.open(request, timeout=_TIMEOUT) as source,
             temporary.open("wb") as output,
         ):
             shutil.copyfileobj(source, output, 1024 * 1024)

@@ -19,7 +19,7 @@ def site() -> Iterator[tuple[str, list[str]]]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(self.path)
-            status = 200 if self.path.startswith(("/iris.csv", "/broken.csv")) else 404
+            status = 404 if "nope" in self.path else 200
             self.send_response(status)
             self.send_header("Content-Length", "8" if status == 200 else "0")
             self.end_headers()
@@ -58,6 +58,12 @@ def test_what_cannot_be_had_is_one_clear_error(
     with pytest.raises(AzureError, match="could not be downloaded: " + why):
         web_data.fetch(tmp_path, site[0] + path)
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
+
+
+def test_through_a_proxy(tmp_path: Path, site: tuple[str, list[str]]) -> None:
+    url, asked = site
+    assert web_data.fetch(tmp_path, "http://data.example/iris.csv", proxy=url).read_text().startswith("a,b")
+    assert asked == ["http://data.example/iris.csv"]
 
 
 def test_no_such_server(tmp_path: Path) -> None:

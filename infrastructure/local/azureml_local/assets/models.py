@@ -48,6 +48,12 @@ def _prepare(services: Services, workspace: WorkspaceRef, name: str, version: st
         properties["modelUri"] = location.long_uri(workspace)
         if location.job and not properties.get("jobName"):
             properties["jobName"] = location.job
+    elif str(uri).startswith("http") and services.blobs.parse_url(str(uri)) is None:
+        raise bad_request(
+            f"modelUri '{uri}' is not in the workspace's storage. Register a local path, a datastore path or a job's "
+            "output.",
+            target="modelUri",
+        )
     if not properties.get("isArchived"):
         path = uris.resolve(services, workspace, str(properties["modelUri"]))
         if not path.exists():

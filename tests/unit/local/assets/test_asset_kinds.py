@@ -185,6 +185,7 @@ def test_a_model_from_a_jobs_output_lies_where_the_job_wrote_it(storage: Storage
         ({"modelUri": "azureml://jobs/nope/outputs/x"}, "Could not find job 'nope'"),
         ({"modelUri": "azureml://datastores/workspaceblobstore/paths/../x"}, "may not have '..'"),
         ({"modelType": "pickle", "modelUri": "x"}, "modelType 'pickle' is not one of"),
+        ({"modelUri": "https://example.org/model.pkl"}, "is not in the workspace's storage"),
         ({}, "needs 'modelUri'"),
     ],
 )
