@@ -26,6 +26,15 @@ from .services import Services
 from .store import Document
 
 _PAGE = 100
+# Run history spells types of data in its own way.
+_TYPES = {
+    "uri_file": "UriFile",
+    "uri_folder": "UriFolder",
+    "mltable": "MLTable",
+    "mlflow_model": "MLFlowModel",
+    "custom_model": "CustomModel",
+    "triton_model": "TritonModel",
+}
 _ASSET = re.compile(r"azureml://locations/[^/]+/workspaces/[^/]+/(data|models)/(.+)/versions/1", re.IGNORECASE)
 _OUTPUT = re.compile(r"azureml_(?P<run>.+?)_output_(?:data|model)_(?P<name>.+)")
 _FILTER = re.compile(r"(\w+(?:/[\w.]+)?)\s+(eq|ne)\s+'?([^']*)'?", re.IGNORECASE)
@@ -85,14 +94,14 @@ def run_document(services: Services, workspace: WorkspaceRef, run: Run) -> Docum
         "inputDatasets": [],
         "outputDatasets": [],
         "inputs": {
-            name: {"assetId": given["uri"], "type": given["type"]}
+            name: {"assetId": given["uri"], "type": _TYPES[given["type"]]}
             for name, given in run.inputs.items()
             if given.get("uri")
         },
         "outputs": {
             name: {
                 "assetId": asset_id(services, workspace, run.name, name, str(given["type"])),
-                "type": given["type"],
+                "type": _TYPES[given["type"]],
             }
             for name, given in run.outputs.items()
         },
@@ -249,7 +258,7 @@ def install(services: Services) -> None:
         output = named(request, parts["run"]).outputs.get(parts["name"])
         if output is None:
             raise not_found("output", parts["name"])
-        return {"uri": output["uri"], "type": output["type"]}
+        return {"uri": output["uri"], "type": _TYPES[output["type"]]}
 
     @routes.post(Host.API, f"/data/v1.0{WS}/dataversion/batchGetResolvedUris")
     async def data_uris(request: Request) -> Response:

@@ -66,12 +66,9 @@ def of_azure_ml(services: Services, workspace: WorkspaceRef, run: Run, compute: 
         "AZURE_CLIENT_SECRET": config.client_secret,
         "AZURE_TENANT_ID": config.tenant_id,
         "AZURE_CORE_COLLECT_TELEMETRY": "no",
-        "AZUREML_CR_COMPUTE_CONTEXT": "local",
-        "AZUREML_CR_AZUREML_CONTEXT": f'{{"run_id": "{run.name}"}}',
         "AZUREML_EXPERIMENT_NAME": run.experiment,
         "AZUREML_COMPUTE": compute or "serverless",
         "AZUREML_NODE_COUNT": "1",
-        "DATASET_RSLEX_UPLOAD_RETRIES": "1",
     }
 
 
