@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from credentials import ServicePrincipal
 from errors import ActionError, ExitCode, failure
 
 ML_EXTENSION = "2.42.0"
+_REMARK = re.compile(r"experimental class|\d(%|B) ?[|\[].*/s\]$")
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,8 @@ def installed_extension(folder: Path, name: str = "ml") -> str:
 
     Asking `az extension list` costs a second and tells the same.
     """
-    for metadata in sorted((folder / name).glob(f"*{name}-*.dist-info/METADATA")) + sorted(
-        (folder / name).glob(f"*{name}-*.egg-info/PKG-INFO")
+    for metadata in sorted((folder / name).glob(f"{name}-*.dist-info/METADATA")) + sorted(
+        (folder / name).glob(f"{name}-*.egg-info/PKG-INFO")
     ):
         for line in metadata.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("Version:"):
@@ -209,13 +211,18 @@ def json_of(stdout: str) -> dict[str, Any]:
 
 def essence(stderr: str, lines: int = 30) -> str:
     """What az says in its error, without colours, warnings about experimental commands, and tracebacks' frames."""
+    return "\n".join(without_noise(stderr).splitlines()[-lines:]) or "az gave no reason"
+
+
+def without_noise(stderr: str) -> str:
+    """What az wrote to stderr for people: no colours, progress bars, or remarks about experimental classes."""
     kept = []
     for line in _uncoloured(stderr).splitlines():
         text = line.rstrip()
         noise = ("WARNING:", "Class ", "  File ", "Traceback (most recent", "To view ", "https://aka.ms/cli_ref")
-        if text and not text.startswith(noise) and "experimental class" not in text:
+        if text and not text.startswith(noise) and not _REMARK.search(text):
             kept.append(text.removeprefix("ERROR: "))
-    return "\n".join(kept[-lines:]) or "az gave no reason"
+    return "\n".join(kept)
 
 
 def _uncoloured(text: str) -> str:

@@ -132,8 +132,9 @@ def create(context: Context) -> int:
     runner.output("created", str(created).lower())
     runner.output("drift", json.dumps(differing, sort_keys=True))
     found = Cluster.of(existing)
+    mark = "updated" if outcome == "updated" else "⚠️ differs"
     rows = [
-        [field, str(getattr(wanted, field)), str(getattr(found, field)), "⚠️" if field in differing else ""]
+        [field, str(getattr(wanted, field)), str(getattr(found, field)), mark if field in differing else ""]
         for field in ("size", "tier", "min", "max", "idle")
     ]
     runner.summary(

@@ -80,10 +80,8 @@ class LogFollower:
     def _follow(self, run: Run, *, ended: bool) -> None:
         step = self.steps.setdefault(run.id, StepLog(run))
         step.run = run
-        if run.status != step.shown:
-            step.shown = run.status
-            if run.id != self._job:
-                self._runner.say(f"[{run.name}] {run.status}{' (reused)' if run.reused else ''}")
+        if run.status not in TERMINAL:
+            self._announce(step)
         if step.complete or run.status in ("", "NotStarted", "Queued"):
             return
         details = self._workspace.details(run.id)
@@ -95,6 +93,14 @@ class LogFollower:
         for path in sorted(wanted):
             self._read(step, path, logs[path], finished=finished)
         step.complete = finished
+        self._announce(step)
+
+    def _announce(self, step: StepLog) -> None:
+        """Tell a step's new state; an end comes after the last line of its log."""
+        run = step.run
+        if run.status != step.shown and run.id != self._job:
+            self._runner.say(f"[{run.name}] {run.status}{' (reused)' if run.reused else ''}")
+        step.shown = run.status
 
     def _read(self, step: StepLog, path: str, url: str, *, finished: bool) -> None:
         stream = step.streams.setdefault(path, _Stream())

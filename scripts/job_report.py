@@ -51,6 +51,11 @@ def cell(text: str) -> str:
     return re.sub(r"([\\|*_<>`\[\]])", r"\\\1", text.replace("\r", " ").replace("\n", " "))
 
 
+def code(text: str) -> str:
+    """A name in a table's cell, set as code."""
+    return "`" + text.replace("`", "'").replace("|", "\\|").replace("\n", " ") + "`"
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table; cells are taken as they are."""
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
@@ -96,7 +101,7 @@ def steps_of(job: dict[str, Any], logs: Iterable[StepLog]) -> list[Step]:
             log.error,
             tuple(log.tail),
         )
-        for log in sorted(logs, key=lambda each: (each.run.started or "9", each.run.created))
+        for log in sorted(logs, key=lambda each: each.run.started or each.run.created or "9")
     ]
     names = {step.name for step in found}
     defined = ((job.get("properties") or {}).get("jobs") or {}).keys()
@@ -221,11 +226,11 @@ def _step_table(steps: Sequence[Step]) -> str:
 def _metrics(result: Result) -> str:
     rows = compare(result.metrics)
     if not any(row.champion is not None for row in rows):
-        return "#### Metrics\n\n" + table(["Metric", "Value"], [[cell(row.name), number(row.value)] for row in rows])
+        return "#### Metrics\n\n" + table(["Metric", "Value"], [[code(row.name), number(row.value)] for row in rows])
     champion = "Champion" + (f" (version {cell(result.champion_version)})" if result.champion_version else "")
     shown = [
         [
-            cell(row.name),
+            code(row.name),
             number(row.value),
             number(row.champion) if row.champion is not None else "-",
             f"{row.delta:+.5g}" if row.delta is not None else "-",

@@ -65,7 +65,7 @@ def gather(workspace: Workspace, job: str, runs: list[Run], model_name: str) -> 
 
 
 def compare(metrics: dict[str, float | str]) -> list[Comparison]:
-    """Each metric with the champion's of the same name, if there is one; sorted by name."""
+    """Each metric with the champion's of the same name, if there is one; the compared ones first, each part by name."""
     rows = []
     for name in sorted(metrics):
         if name.startswith(CHAMPION):
@@ -73,4 +73,4 @@ def compare(metrics: dict[str, float | str]) -> list[Comparison]:
         value, champion = metrics[name], metrics.get(CHAMPION + name)
         both = isinstance(value, float) and isinstance(champion, float)
         rows.append(Comparison(name, value, champion, value - champion if both else None))  # type: ignore[operator]
-    return rows
+    return sorted(rows, key=lambda row: row.champion is None)

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from action import Context, run
-from az_cli import ML_EXTENSION, essence, json_of
+from az_cli import ML_EXTENSION, essence, json_of, without_noise
 from errors import ActionError, ExitCode, failure
 from job_report import table
 from yaml_files import EnvironmentFile, read_environment
@@ -63,7 +63,7 @@ def register(context: Context) -> int:
                 "--set", *(f"tags.{name}={value}" for name, value in tags.items()),
             ]
         )  # fmt: skip
-        runner.foreign("az:", done.stderr)
+        runner.foreign("az:", without_noise(done.stderr))
     if done.code:
         raise failure(f"Environment {wanted.name} could not be registered from {path}.", essence(done.stderr))
     made = json_of(done.stdout)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from action import Context, run
-from az_cli import ML_EXTENSION, essence
+from az_cli import ML_EXTENSION, essence, without_noise
 from cancellation import Cancelled, Outcome, cancel_job
 from errors import ActionError, ExitCode, failure
 from inputs import ASSET, Inputs
@@ -147,7 +147,7 @@ class Pipeline:
         self.creating = True
         with runner.group(f"az ml job create --file {order.file} --name {order.name}"):
             done = self.context.az.ml(arguments)
-            runner.foreign("az:", done.stderr)
+            runner.foreign("az:", without_noise(done.stderr))
         found = self.workspace.job(order.name)  # the truth, whatever az printed or how its connection ended
         if found is None:
             told = essence(done.stderr) if done.code else "az reported success, but there is no such job"

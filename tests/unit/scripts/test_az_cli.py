@@ -86,6 +86,9 @@ def test_the_extension_folder_follows_azs_own_rules(tmp_path: Path) -> None:
 def test_errors_of_az_are_reduced_to_their_essence() -> None:
     stderr = (
         "\x1b[33mWARNING: Command group is experimental\x1b[0m\n"
+        "Uploading code (0.04 MBs):   0%|          | 0/35765 [00:00<?, ?it/s]\r"
+        "Uploading code (0.04 MBs): 100%|##########| 35765/35765 [00:00<00:00, 210965.12it/s]\n"
+        "Uploading taxi-data.csv (< 1 MB): 0.00B [00:00, ?B/s]\n"
         "Class AutoDeleteSettingSchema: This is an experimental class, and may change at any time.\n"
         "\x1b[31mERROR: (UserError) No such thing\x1b[0m\nCode: UserError\n"
     )

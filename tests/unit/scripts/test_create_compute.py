@@ -82,7 +82,7 @@ def test_drift_is_told_field_by_field(asking: World) -> None:
     assert (
         "::warning title=create-compute::Cluster cpu-cluster differs and is used as it is: size: wanted" in asking.log
     )
-    assert "| max | 4 | 2 | ⚠️ |" in asking.summary
+    assert "| max | 4 | 2 | ⚠️ differs |" in asking.summary
 
 
 def test_drift_can_fail_the_step(asking: World) -> None:

@@ -30,7 +30,7 @@ def test_new_lines_are_printed_as_they_come(world: World) -> None:
     assert world.log.endswith("[prep] one\n[prep] two\n[prep] three ünïcode\n")
     world.azure.children["j1"] = [child("r1", "prep", "Completed")]
     follow.look("Completed")
-    assert world.log.endswith("[prep] Completed\n[prep] half\n")
+    assert world.log.endswith("[prep] half\n[prep] Completed\n")
     assert [each.headers.get("Range") for each in world.azure.asked("/logs/")] == [
         None,
         "bytes=6-",

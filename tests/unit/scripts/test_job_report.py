@@ -65,8 +65,8 @@ def test_tables_have_states_durations_and_deltas() -> None:
     assert "| prep | ✅ Completed | 2.5 s |" in text
     assert "| train | ✅ Completed | 1 min 01 s |" in text
     assert "| Metric | Value | Champion (version 2) | Δ |" in text
-    assert "| rmse | 2 | 2.5 | -0.5 |" in text
-    assert "| rows | 10 | - | - |" in text
+    assert "| `rmse` | 2 | 2.5 | -0.5 |" in text
+    assert "| `rows` | 10 | - | - |" in text
     assert "| `taxi` | **3** | `azureml:taxi:3` |" in text
 
 

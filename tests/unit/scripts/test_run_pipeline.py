@@ -61,7 +61,7 @@ def test_a_pipeline_is_submitted_followed_and_handed_on(training: World) -> None
     assert "; registered taxi:3." in training.log
     assert training.summary.startswith("### ✅ taxi-train: Completed after ")
     assert "s0 --> s1" in training.summary
-    assert "| rmse | 2 | 2.5 | -0.5 |" in training.summary
+    assert "| `rmse` | 2 | 2.5 | -0.5 |" in training.summary
 
 
 def test_it_needs_one_az_ml_call(training: World) -> None:
