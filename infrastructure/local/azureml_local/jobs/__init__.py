@@ -6,6 +6,7 @@ engine.py                  the life of one run;  *_runner.py: the work of each k
 nodes.py, processes.py     who may run now, and what runs;  variables.py: with which environment variables
 runs.py, states.py         records and states;  artifacts.py, data.py: logs, inputs and outputs
 reuse.py, recovery.py      steps that need not run again; what a killed workspace left behind
+client_runs.py             runs that clients made with MLflow alone
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 from azureml_local.environments.build import EnvironmentBuilder
 from azureml_local.services import Services
 
-from . import api
+from . import api, client_runs
 from .manager import JobManager
 
 
@@ -25,5 +26,6 @@ def install(services: Services) -> None:
         )
     services.jobs = JobManager(services)
     api.install(services, services.jobs)
+    client_runs.install(services, services.jobs.runs)
     services.on_start.append(services.jobs.start)
     services.on_stop.append(services.jobs.stop)

@@ -14,7 +14,7 @@ from azureml_local.errors import AzureError, bad_request, conflict, not_found
 from azureml_local.routing import WorkspaceRef
 from azureml_local.services import Services
 
-from . import artifacts, recovery, states
+from . import artifacts, client_runs, recovery, states
 from .command_runner import CommandRunner
 from .documents import changed_fields, editable
 from .engine import Engine, Work
@@ -161,6 +161,8 @@ class JobManager:
         if task is not None:
             task.cancel()
             await asyncio.wait({task})
+        elif run.kind == client_runs.KIND:  # its process is the client's own: it is told by the state alone
+            await self.engine.tell_mlflow(self.runs.advance(run, states.CANCELED))
         return self.get(workspace, name)
 
     def preempt(self, workspace: WorkspaceRef, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 from . import states
+from .client_runs import lives_elsewhere
 from .engine import Engine
 from .runs import Run
 
@@ -15,7 +16,7 @@ async def recover(engine: Engine) -> None:
     """Look at every run that has not ended."""
     for workspace in engine.services.workspaces():
         for run in engine.runs.all(workspace):
-            if not run.ended:
+            if not run.ended and not lives_elsewhere(engine.runs, run):
                 await _end(engine, run)
 
 

@@ -23,7 +23,7 @@ from . import states
 class Run:
     """One run. Times are ISO 8601 in UTC.
 
-    kind: command, pipeline, sweep or parallel.
+    kind: command, pipeline, sweep, parallel or client.
     step: its name in the pipeline (a trial's: its number), None for a job.
     history: every state it was in with the moment it was entered, oldest first.
     inputs, outputs: by name, `{"type", "uri"}` or `{"type", "value"}`; outputs may have `"asset"`, the id registered.
