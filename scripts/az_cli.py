@@ -210,17 +210,29 @@ def json_of(stdout: str) -> dict[str, Any]:
 
 
 def essence(stderr: str, lines: int = 30) -> str:
-    """What az says in its error, without colours, warnings about experimental commands, and tracebacks' frames."""
-    return "\n".join(without_noise(stderr).splitlines()[-lines:]) or "az gave no reason"
+    """The error in what az wrote: each sentence once, without tracebacks and the service's repetitions."""
+    kept: list[str] = []
+    for line in without_noise(stderr).splitlines():
+        if line.startswith(("Exception Details:", "During handling of the above", "The above exception was")):
+            break
+        said = line.removeprefix("Message: ")
+        if not line.startswith(("Code: ", "Target: ")) and not any(said in earlier for earlier in kept):
+            kept.append(said)
+    return "\n".join(kept[:lines]) or "az gave no reason"
 
 
 def without_noise(stderr: str) -> str:
-    """What az wrote to stderr for people: no colours, progress bars, or remarks about experimental classes."""
-    kept = []
+    """What az wrote for people: no colours, progress bars, tracebacks, or remarks about experimental classes."""
+    kept: list[str] = []
+    in_traceback = False
     for line in _uncoloured(stderr).splitlines():
         text = line.rstrip()
-        noise = ("WARNING:", "Class ", "  File ", "Traceback (most recent", "To view ", "https://aka.ms/cli_ref")
-        if text and not text.startswith(noise) and not _REMARK.search(text):
+        if text.startswith("Traceback (most recent"):
+            in_traceback = True
+        elif not text.startswith("  "):
+            in_traceback = False
+        noise = ("WARNING:", "Class ", "Traceback (most recent", "To view ", "https://aka.ms/cli_ref")
+        if text and not in_traceback and not text.startswith(noise) and not _REMARK.search(text):
             kept.append(text.removeprefix("ERROR: "))
     return "\n".join(kept)
 

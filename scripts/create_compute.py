@@ -14,7 +14,7 @@ from typing import Any
 from action import Context, run
 from errors import ActionError, ExitCode, failure
 from inputs import COMPUTE, Inputs
-from job_report import table
+from markdown_text import table
 from workspace import Workspace
 
 TITLE = "create-compute"

@@ -171,7 +171,7 @@ KNOWN: tuple[Known, ...] = (
     Known(
         "unknown-environment",
         r"(No|unknown) environment( exists)?|environment \S+ (not found|does not exist)"
-        r"|Environment.*(could not|was not|not) (be )?found",
+        r"|Environment.*(could not|was not|not) (be )?found|could not find environment",
         "The job names an environment, or a version of one, that is not registered in this workspace.",
         "Run register-environment before run-pipeline, and compare `environment:` with the environment file's name.",
         f"{DOCS}/how-to-manage-environments-v2",

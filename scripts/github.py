@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from errors import ActionError
+from markdown_text import told
 
 SUMMARY_LIMIT = 1024 * 1024  # bytes per step; the runner drops the whole summary of a step that is larger
 _CUT = "\n\n_The rest was left out: GitHub shows at most 1 MiB of summary for a step._\n"
@@ -121,7 +122,7 @@ class Runner:
             if problem.file:
                 self.error(problem.message, title=action, file=problem.file, line=problem.line)
         self.error(error.text(), title=action)
-        self.summary(f"### ❌ {action}\n\n" + "\n\n".join(error.text().splitlines()) + "\n")
+        self.summary(told(action, error))
 
     @property
     def run_url(self) -> str:

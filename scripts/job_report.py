@@ -12,6 +12,7 @@ from clock import spoken
 from errors import IN_LOGS, Known, explain
 from job_log import StepLog
 from job_result import Result, compare
+from markdown_text import cell, code, fenced, table
 
 _MARKS = {"Completed": "✅", "Failed": "❌", "Canceled": "🚫", "NotResponding": "❌", "Paused": "⏸️", "Running": "⏳"}
 _CLASSES = {"Completed": "ok", "Failed": "bad", "NotResponding": "bad", "Canceled": "off"}
@@ -44,30 +45,6 @@ class Report:
     result: Result = field(default_factory=Result)
     attached: bool = False
     run_url: str = ""
-
-
-def cell(text: str) -> str:
-    """Text that stays in its table cell and is no markup."""
-    return re.sub(r"([\\|*_<>`\[\]])", r"\\\1", text.replace("\r", " ").replace("\n", " "))
-
-
-def code(text: str) -> str:
-    """A name in a table's cell, set as code."""
-    return "`" + text.replace("`", "'").replace("|", "\\|").replace("\n", " ") + "`"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; cells are taken as they are."""
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
-
-
-def fenced(text: str, language: str = "text") -> str:
-    """A code block whose fence is longer than any in the text."""
-    longest = max((len(found) for found in re.findall(r"`{3,}", text)), default=2)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}{language}\n{text}\n{fence}\n"
 
 
 def number(value: float | str) -> str:
@@ -156,7 +133,7 @@ def failure_text(step: Step) -> str:
     if known is not None:
         parts += [f"Cause: {known.cause}", f"Fix: {known.fix}", f"More: {known.link}"]
     if step.error:
-        parts.append(f"Azure said: {step.error}")
+        parts.append(f"Azure said: {step.error.splitlines()[0] if step.tail else step.error}")
     parts += ["End of its log:", *step.tail[-15:]] if step.tail else []
     return "\n".join(parts)
 

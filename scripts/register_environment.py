@@ -7,13 +7,14 @@ not even started. Otherwise `az ml environment create` makes the next version (o
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 from action import Context, run
 from az_cli import ML_EXTENSION, essence, json_of, without_noise
 from errors import ActionError, ExitCode, failure
-from job_report import table
-from yaml_files import EnvironmentFile, read_environment
+from markdown_text import table
+from yaml_files import EnvironmentFile, places, read_environment
 
 TITLE = "register-environment"
 HASH_TAG = "content-sha256"
@@ -65,7 +66,9 @@ def register(context: Context) -> int:
         )  # fmt: skip
         runner.foreign("az:", without_noise(done.stderr))
     if done.code:
-        raise failure(f"Environment {wanted.name} could not be registered from {path}.", essence(done.stderr))
+        refused = failure(f"Environment {wanted.name} could not be registered from {path}.", essence(done.stderr))
+        refused.problems = places(path or Path(), done.stderr)
+        raise refused
     made = json_of(done.stdout)
     version = str(made.get("version", "")) or wanted.version
     if not version:

@@ -28,7 +28,7 @@ from job_status import Wait
 from rest import Rest, UnreachableError
 from session import Session
 from workspace import Workspace
-from yaml_files import missing_references
+from yaml_files import missing_references, places
 
 TITLE = "run-pipeline"
 _NAME = (
@@ -151,7 +151,9 @@ class Pipeline:
         found = self.workspace.job(order.name)  # the truth, whatever az printed or how its connection ended
         if found is None:
             told = essence(done.stderr) if done.code else "az reported success, but there is no such job"
-            raise failure(f"The pipeline {order.file} could not be submitted.", told)
+            refused = failure(f"The pipeline {order.file} could not be submitted.", told)
+            refused.problems = places(order.file, done.stderr)
+            raise refused
         if done.code:
             runner.warning(f"az failed, but the job was submitted: {essence(done.stderr, 3)}", title=TITLE)
         return found

@@ -15,7 +15,7 @@ from typing import Any
 from action import Context, run
 from errors import ExitCode, Problem, bad_input
 from inputs import ASSET, Inputs, variable
-from job_report import table
+from markdown_text import table
 
 TITLE = "train settings"
 DEFAULTS = {

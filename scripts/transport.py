@@ -74,9 +74,7 @@ def send(request: Request) -> Response:
     if not _may_carry_secrets(request.url):
         host = urlsplit(request.url).netloc
         raise TransportError(f"{host} was asked for without TLS; only https:// addresses are used")
-    wire = urllib.request.Request(
-        request.url, data=request.body, headers=dict(request.headers), method=request.method
-    )
+    wire = urllib.request.Request(request.url, data=request.body, headers=dict(request.headers), method=request.method)
     try:
         opened = _opener().open(wire, timeout=request.timeout)
         if opened is None:

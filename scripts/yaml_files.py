@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,25 @@ def _reference(scalar: Scalar, folder: Path) -> Path | None:
     if key == "path" and "inputs" not in scalar.path and "build" not in scalar.path:
         return None
     return folder / value
+
+
+def places(path: Path, told: str) -> list[Problem]:
+    """Where in the YAML at `path` the fields stand that an error of az names, like jobs.prep.inputs.x."""
+    scalars, _ = load(path)
+    found: dict[int, Problem] = {}
+    for dotted in re.findall(r'(?:"path": "|\(x\) |^\s*- )([\w-]+(?:\.[\w-]+)+)', told, re.MULTILINE):
+        wanted = tuple(dotted.split("."))
+        for length in range(len(wanted), 0, -1):
+            line = next((each.line for each in scalars if each.path[:length] == wanted[:length]), 0)
+            if line:
+                found.setdefault(
+                    line, Problem(f"{path}, line {line}: Azure does not accept {dotted}.", str(path), line)
+                )
+                break
+    for line in re.findall(rf'in "[^"]*{re.escape(path.name)}", line (\d+)', told):
+        message = f"{path}, line {line}: not valid YAML."
+        found.setdefault(int(line), Problem(message, str(path), int(line)))
+    return list(found.values())
 
 
 def _included(scalar: Scalar, target: Path) -> bool:

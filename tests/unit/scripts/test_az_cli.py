@@ -92,8 +92,25 @@ def test_errors_of_az_are_reduced_to_their_essence() -> None:
         "Class AutoDeleteSettingSchema: This is an experimental class, and may change at any time.\n"
         "\x1b[31mERROR: (UserError) No such thing\x1b[0m\nCode: UserError\n"
     )
-    assert essence(stderr) == "(UserError) No such thing\nCode: UserError"
+    assert essence(stderr) == "(UserError) No such thing"
     assert essence("") == "az gave no reason"
+
+
+def test_what_the_service_repeats_is_told_once() -> None:
+    stderr = (
+        "ERROR: (UserError) Two errors:\n- a: Unknown compute.\nCode: UserError\nMessage: Two errors:\n"
+        "- a: Unknown compute.\nTarget: a\nException Details:\t(UserError) Unknown compute.\n\tCode: UserError\n"
+    )
+    assert essence(stderr) == "(UserError) Two errors:\n- a: Unknown compute."
+
+
+def test_tracebacks_are_left_out() -> None:
+    stderr = (
+        "ERROR: The command failed with an unexpected error. Here is the traceback:\nERROR: bad field\n"
+        'Traceback (most recent call last):\n  File "x.py", line 1, in f\n    g()\n    ^^^\n  File "y.py"\n'
+        "ValueError: bad field x\n\nDuring handling of the above exception, another exception occurred:\nmore\n"
+    )
+    assert essence(stderr).splitlines()[1:] == ["bad field", "ValueError: bad field x"]
 
 
 def test_json_is_found_behind_progress_dots() -> None:

@@ -86,7 +86,7 @@ def test_a_failure_is_told_in_log_and_summary(world: World) -> None:
     Runner(world.env, out).fail("run-pipeline", error)
     assert "::error title=run-pipeline,file=p.yml,line=7::p.yml is bad\n" in out.getvalue()
     assert "It failed.%0A- p.yml is bad%0ACause: because%0AFix: do this%0AMore: https://x" in out.getvalue()
-    for part in ("### ❌ run-pipeline", "It failed.", "Cause: because", "Fix: do this"):
+    for part in ("### ❌ run-pipeline", "**It failed.**", "**Cause:** because", "**Fix:** do this [More](https://x)"):
         assert part in world.summary
 
 

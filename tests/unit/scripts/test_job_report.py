@@ -10,10 +10,8 @@ from job_log import StepLog
 from job_report import (
     Report,
     Step,
-    cell,
     edges_of,
     failure_text,
-    fenced,
     mermaid,
     number,
     render,
@@ -21,6 +19,7 @@ from job_report import (
     steps_of,
 )
 from job_result import Result
+from markdown_text import cell, fenced
 from support.fake_azure import child, job
 from workspace import Model, Run
 

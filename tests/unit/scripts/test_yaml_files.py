@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from yaml_files import missing_references, read_environment
+from yaml_files import missing_references, places, read_environment
 
 
 def write(folder: Path, **files: str) -> Path:
@@ -132,3 +132,23 @@ def test_an_inline_conda_specification_is_allowed(tmp_path: Path) -> None:
     found, problems = read_environment(write(tmp_path, env_yml=text))
     assert problems == []
     assert found.kind == "conda"
+
+
+@pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        ('"path": "jobs.prep.code",', 9),
+        ("(x) jobs.train.component:\n- Unknown field.", 13),
+        (" - jobs.prep.inputz: Unknown field.", 9),
+        ("expected ',' in \"/somewhere/pipeline.yml\", line 7, column 2", 7),
+    ],
+)
+def test_fields_that_az_names_get_their_line(tmp_path: Path, told: str, line: int) -> None:
+    path = write(tmp_path, pipeline_yml=PIPELINE)
+    found = places(path, told)
+    assert [(problem.file, problem.line) for problem in found] == [(str(path), line)]
+    assert found[0].message.startswith(f"{path}, line {line}: ")
+
+
+def test_an_error_that_names_no_field_has_no_place(tmp_path: Path) -> None:
+    assert places(write(tmp_path, pipeline_yml=PIPELINE), "Something - broke. See a.b") == []
