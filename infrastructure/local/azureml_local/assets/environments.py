@@ -32,6 +32,8 @@ def _content(properties: Document) -> str:
 
 
 def _prepare(services: Services, workspace: WorkspaceRef, name: str, version: str, properties: Document) -> None:
+    if name.lower().startswith("azureml-"):
+        raise bad_request(f"The environment name '{name}' is not valid: 'AzureML-' is kept for curated environments.")
     image, build, conda = (properties.get(key) for key in ("image", "build", "condaFile"))
     if image and build:
         raise bad_request("An environment has either 'image' or 'build', not both.", target="image")

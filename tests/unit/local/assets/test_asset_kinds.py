@@ -60,6 +60,8 @@ def test_curated_environments_are_in_every_workspace(storage: Storage) -> None:
     registry = "azureml://registries/azureml/environments/sklearn-1.5/labels/latest"
     assert "sklearn-1.5" in environments.resolve(storage.services, storage.workspace, registry)["properties"]["image"]
     assert error_of(storage.arm("GET", "/environments/AzureML-Triton/versions/1"))[0] == 404
+    message = error_of(storage.arm("PUT", "/environments/AzureML-mine/versions/1", environment()))[2]
+    assert "'AzureML-' is kept for curated environments" in message
 
 
 @pytest.mark.parametrize(
