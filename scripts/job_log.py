@@ -62,7 +62,7 @@ class LogFollower:
             for run in runs:
                 self._follow(run, ended=state in TERMINAL)
             if not runs:  # a single command: the job is its own only run
-                own = Run(self._job, self._job, state, "", "", "", "", "", reused=False)
+                own = Run(self._job, self._job, state, "", "", "", "", "", origin=self._job)
                 if state in TERMINAL or state in ("Running", "Finalizing"):
                     self._follow(own, ended=state in TERMINAL)
         except ActionError as error:
@@ -99,7 +99,7 @@ class LogFollower:
         """Tell a step's new state; an end comes after the last line of its log."""
         run = step.run
         if run.status != step.shown and run.id != self._job:
-            self._runner.say(f"[{run.name}] {run.status}{' (reused)' if run.reused else ''}")
+            self._runner.say(f"[{run.name}] {run.status}" + (f" (reused from run {run.origin})" if run.reused else ""))
         step.shown = run.status
 
     def _read(self, step: StepLog, path: str, url: str, *, finished: bool) -> None:
@@ -119,4 +119,5 @@ class LogFollower:
         if newline:
             lines = complete.splitlines()
             step.tail.extend(lines)
-            self._runner.foreign(f"[{step.run.name}]", "\n".join(lines))
+            if not step.run.reused:  # the log of work that was done before is for the summary only
+                self._runner.foreign(f"[{step.run.name}]", "\n".join(lines))

@@ -183,7 +183,9 @@ def _models(report: Report) -> str:
             [f"`{model.name}`", f"**{cell(model.version)}**", f"`azureml:{model.name}:{model.version}`"]
             for model in models
         ]
-        return "#### Model\n\n" + table(["Model", "Version", "To deploy it"], rows)
+        text = "#### Model\n\n" + table(["Model", "Version", "To deploy it"], rows)
+        earlier = [model for model in models if model.job in report.result.reused]
+        return text + ("\nRegistered earlier, by the run whose result was reused.\n" if earlier else "")
     if report.status != "Completed":
         return ""
     return "No model was registered by this job" + (

@@ -14,11 +14,15 @@ CHAMPION_VERSION = "champion_version"
 
 @dataclass(frozen=True)
 class Result:
-    """`metrics` are merged: the job's own win, then those of the step that started last."""
+    """`metrics` are merged: the job's own win, then those of the step that started last.
+
+    `reused` are the earlier runs whose results Azure took over; a model may have been registered by one of these.
+    """
 
     metrics: dict[str, float | str] = field(default_factory=dict)
     models: list[Model] = field(default_factory=list)
     champion_version: str = ""
+    reused: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ def merged_metrics(workspace: Workspace, job: str, runs: list[Run]) -> dict[str,
     metrics: dict[str, float | str] = {}
     for run in sorted(runs, key=lambda each: each.started or each.created):
         if run.id != job:
-            metrics.update(workspace.metrics(run.id))
+            metrics.update(workspace.metrics(run.origin))
     metrics.update(workspace.metrics(job))
     return metrics
 
@@ -58,10 +62,11 @@ def registered_models(workspace: Workspace, runs: set[str], name: str = "") -> l
 def gather(workspace: Workspace, job: str, runs: list[Run], model_name: str) -> Result:
     """Everything that the outputs and the summary tell of a job."""
     champion = ""
-    for run in [job, *(each.id for each in runs)]:
+    for run in [job, *(each.origin for each in runs)]:
         champion = champion or workspace.parameters_and_tags(run).get(CHAMPION_VERSION, "")
-    ids = {job, *(each.id for each in runs)}
-    return Result(merged_metrics(workspace, job, runs), registered_models(workspace, ids, model_name), champion)
+    reused = frozenset(each.origin for each in runs if each.reused)
+    models = registered_models(workspace, {job, *(each.id for each in runs)} | reused, model_name)
+    return Result(merged_metrics(workspace, job, runs), models, "" if champion == "none" else champion, reused)
 
 
 def compare(metrics: dict[str, float | str]) -> list[Comparison]:

@@ -20,7 +20,10 @@ PREVIEW = "2024-10-01-preview"
 
 @dataclass(frozen=True)
 class Run:
-    """One run of run history: a pipeline's step, or the job itself. Times are ISO 8601 in UTC or ""."""
+    """One run of run history: a pipeline's step, or the job itself. Times are ISO 8601 in UTC or "".
+
+    `origin` is the run that did the work: an earlier one when Azure reused its result, else the run itself.
+    """
 
     id: str
     name: str
@@ -30,7 +33,11 @@ class Run:
     started: str
     ended: str
     error: str
-    reused: bool
+    origin: str
+
+    @property
+    def reused(self) -> bool:
+        return self.origin != self.id
 
     @classmethod
     def of(cls, document: dict[str, Any]) -> Run:
@@ -46,7 +53,7 @@ class Run:
             started=str(document.get("startTimeUtc") or ""),
             ended=str(document.get("endTimeUtc") or ""),
             error=str(error),
-            reused=str(properties.get("azureml.isreused", "")).lower() == "true",
+            origin=str(properties.get("azureml.reusedrunid") or document.get("runId", "")),
         )
 
 

@@ -135,3 +135,12 @@ def test_the_reason_of_a_failed_step_is_kept(world: World) -> None:
     world.azure.children["j1"] = [child("r1", "prep", "Failed", error=error)]
     follow.look("Failed")
     assert follow.steps["r1"].error == "exit code 1"
+
+
+def test_the_log_of_a_reused_step_is_kept_and_not_told_again(world: World) -> None:
+    follow = follower(world)
+    world.azure.children["j1"] = [child("r1", "prep", properties={"azureml.reusedrunid": "r0"})]
+    world.azure.logs = {"r1/user_logs/std_log.txt": "old news\n"}
+    follow.look("Running")
+    assert world.log == "[prep] Completed (reused from run r0)\n"
+    assert list(follow.steps["r1"].tail) == ["old news"]

@@ -116,7 +116,7 @@ def test_steps_that_never_started_are_shown() -> None:
 
 
 def test_reused_steps_say_so() -> None:
-    log = StepLog(Run.of(child("r1", "prep", properties={"azureml.isreused": "true"})))
+    log = StepLog(Run.of(child("r1", "prep", properties={"azureml.isreused": "true", "azureml.reusedrunid": "r0"})))
     step = steps_of(job("j"), [log])[0]
     assert step.status == "Completed (reused)"
     assert ":::ok" in mermaid([step], [])
@@ -160,6 +160,12 @@ def test_durations_are_read_as_azure_writes_them(start: str, end: str, seconds: 
 def test_huge_logs_leave_room_for_the_rest() -> None:
     steps = [Step(f"s{n}", "Completed", 1.0, "", tuple("x" * 5000 for _ in range(200))) for n in range(5)]
     assert len(render(report(steps=steps)).encode()) < 800_000
+
+
+def test_a_reused_registration_is_named_as_such() -> None:
+    text = render(report(result=Result({}, [MODEL], "", frozenset({"j1"}))))
+    assert "Registered earlier, by the run whose result was reused." in text
+    assert "Registered earlier" not in render(report())
 
 
 def test_an_attached_job_says_so() -> None:

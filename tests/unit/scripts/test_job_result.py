@@ -82,3 +82,14 @@ def test_metrics_are_put_beside_the_champions() -> None:
         Comparison("rmse", 2.0, 2.5, -0.5),
         Comparison("rows", 10.0, None, None),
     ]
+
+
+def test_what_a_reused_step_had_made_counts(world: World) -> None:
+    world.azure.models = {"taxi": [model_version("2", "original"), model_version("1", "other")]}
+    world.azure.data = {"original": {"metrics": {"rmse": 2}, "tags": {"champion_version": "none"}}}
+    reused = Run.of(child("step", "register", properties={"azureml.reusedrunid": "original"}))
+    found = gather(workspace_of(world), "j1", [reused], "")
+    assert [model.version for model in found.models] == ["2"]
+    assert found.metrics == {"rmse": 2.0}
+    assert found.champion_version == ""
+    assert found.reused == {"original"}
