@@ -16,7 +16,7 @@ from errors import ActionError, failure
 from github import Runner
 from infrastructure_stack import ENVIRONMENT, VARIABLES, outputs_of, read_stack
 from inputs import Inputs
-from job_report import cell, table
+from markdown_text import cell, table
 
 TITLE = "deploy infrastructure"
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from job_report import cell, table
+from markdown_text import cell, table
 
 _MARKS = {"Create": "➕ create", "Modify": "✏️ modify", "Delete": "➖ delete", "Deploy": "♻️ redeploy"}
 _SUBSCRIPTION = re.compile(r"^/subscriptions/[^/]+/?(?:resourceGroups/)?", re.IGNORECASE)
