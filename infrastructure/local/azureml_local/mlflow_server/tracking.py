@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -113,7 +114,7 @@ async def _forward(request: Request, server: MlflowServer, path: str) -> Respons
     query = f"?{request.url.query}" if request.url.query else ""
     answer = await server.call(
         request.method,
-        base + path + query,
+        base + quote(path) + query,
         workspace_of(request),
         await request.body(),
         content_type=request.headers.get("content-type"),
