@@ -153,6 +153,11 @@ def prepare(paths: StatePaths, config: Settings, arguments: argparse.Namespace) 
     azure = shell_environment.variables(paths, config)
     for secret in ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_ID", "AZURE_TENANT_ID"):
         del azure[secret]  # a runner has none of these; workflows take them from vars and secrets
+    ids = {
+        "AZURE_CLIENT_ID": config.client_id,
+        "AZURE_TENANT_ID": config.tenant_id,
+        "AZURE_SUBSCRIPTION_ID": config.subscription_id,
+    }
     service_principal = {
         "clientId": config.client_id,
         "clientSecret": config.client_secret,
@@ -178,15 +183,12 @@ def prepare(paths: StatePaths, config: Settings, arguments: argparse.Namespace) 
             # Not for workflows to read: act masks the values of secrets in every log line.
             "ID_TOKEN_REQUEST_TOKEN": token,
             "AZURE_CREDENTIALS": json.dumps(service_principal),
-            "AZURE_CLIENT_ID": config.client_id,
-            "AZURE_TENANT_ID": config.tenant_id,
-            "AZURE_SUBSCRIPTION_ID": config.subscription_id,
+            # Many repositories keep the ids as secrets. Only for those: act masks secrets, and ids make links readable.
+            **{name: value for name, value in ids.items() if f"secrets.{name}" in file.read_text()},
             **{key: Path(value).read_text() for key, value in pairs(arguments.secret, "--secret").items()},
         },
         variables={
-            "AZURE_CLIENT_ID": config.client_id,
-            "AZURE_TENANT_ID": config.tenant_id,
-            "AZURE_SUBSCRIPTION_ID": config.subscription_id,
+            **ids,
             "RESOURCE_GROUP": config.resource_group,
             "WORKSPACE_NAME": config.workspace,
             **pairs(arguments.var, "--var"),
