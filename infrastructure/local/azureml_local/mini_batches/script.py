@@ -1,0 +1,59 @@
+"""The user's entry script: found, imported, and its `init()` and `run()` called.
+
+Source: learn.microsoft.com/azure/machine-learning/how-to-batch-scoring-script.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .config import Config
+
+
+class ScriptError(Exception):
+    """The entry script is not one; the message says why."""
+
+
+class Script:
+    """Calls into the entry script. Its folder is first in `sys.path`, its arguments are in `sys.argv`."""
+
+    def __init__(self, config: Config) -> None:
+        self._path = config.script
+        self._name = Path(config.script).name
+        self._arguments = config.arguments
+        self._module: ModuleType | None = None
+
+    def init(self) -> None:
+        """Import the script and call `init()`."""
+        if not Path(self._path).is_file():
+            raise ScriptError(f"There is no entry script '{self._name}' in the code folder.")
+        sys.argv = [self._path, *self._arguments]
+        sys.path.insert(0, str(Path(self._path).parent))
+        name = Path(self._name).stem
+        spec = importlib.util.spec_from_file_location(name, self._path)
+        if spec is None or spec.loader is None:
+            raise ScriptError(f"The entry script '{self._name}' is not a Python file.")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        for needed in ("init", "run"):
+            if not callable(getattr(module, needed, None)):
+                raise ScriptError(
+                    f"The entry script '{self._name}' has no function {needed}(). It needs init() and run(mini_batch)."
+                )
+        self._module = module
+        module.init()
+
+    def run(self, files: list[str]) -> Any:
+        """What `run()` returns for these files."""
+        assert self._module is not None
+        return self._module.run(files)
+
+    def shutdown(self) -> None:
+        """Call `shutdown()`, if the script has one."""
+        if self._module is not None and callable(getattr(self._module, "shutdown", None)):
+            self._module.shutdown()
