@@ -81,6 +81,7 @@ print(json.dumps({
         [m.version, m.type, m.job_name, m.path.rpartition("/paths/")[2]] for m in ml_client.models.list("wire-laptop")
     ],
     "latest": ml_client.models.get("wire-laptop", label="latest").version,
+    "job": [ml_client.jobs.get(run_id).status, run_id in [job.name for job in ml_client.jobs.list()]],
 }))
 """
 )
@@ -115,6 +116,7 @@ def test_a_laptop_logs_registers_and_loads_models_that_az_ml_sees(workspace: Loc
     assert from_file[:3] == ["2", "mlflow_model", None]
     assert from_file[3].startswith("LocalUpload/")
     assert told["latest"] == "2"
+    assert told["job"] == ["Completed", True], "a run that a client makes is a job, as in Azure's run history"
 
 
 STEP = (
