@@ -7,7 +7,7 @@ Where Azure ML is narrower than MLflow it is so here: models can't be renamed, n
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,14 +18,11 @@ from azureml_local.services import Services
 from azureml_local.store import Document, ResourceStore
 
 from . import registry_documents as documents
+from . import registry_parameters as read
 from . import registry_search as searching
 from .errors import MlflowError, invalid, missing
 from .locations import download_uri
-
-Parameters = Mapping[str, Any]
-_ALIAS = re.compile(r"[\w-]{1,255}")
-_TAG_KEY_LENGTH = 250
-_TAG_VALUE_LENGTH = 5000
+from .registry_parameters import Parameters
 
 
 @dataclass(frozen=True)
@@ -44,68 +41,68 @@ class Registry:
     # -- registered models ---------------------------------------------------------------------------------------
 
     def create_model(self, given: Parameters) -> dict[str, Any]:
-        name = _text(given, "name")
+        name = read.text(given, "name")
         documents.check_name(name)
         with self.store.transaction():
             if self.store.get(versions.container_id(models.KIND, self.workspace, name)) is not None:
                 raise MlflowError("RESOURCE_ALREADY_EXISTS", f"Registered Model (name={name}) already exists.")
             container = versions.new_container(models.KIND, self.workspace, name)
-            container["properties"] |= {"description": given.get("description") or None, "tags": _tags(given)}
+            container["properties"] |= {"description": given.get("description") or None, "tags": read.tags(given)}
             stored = self.store.put(container, by=self.caller)
         return {"registered_model": documents.model_entity(stored, [], {})}
 
     def get_model(self, given: Parameters) -> dict[str, Any]:
-        return {"registered_model": self._model(self._container(_text(given, "name")))}
+        return {"registered_model": self._model(self._container(read.text(given, "name")))}
 
     def update_model(self, given: Parameters) -> dict[str, Any]:
-        container = self._container(_text(given, "name"))
+        container = self._container(read.text(given, "name"))
         container["properties"]["description"] = given.get("description") or None
         return {"registered_model": self._model(self.store.put(container, by=self.caller))}
 
     def rename_model(self, given: Parameters) -> dict[str, Any]:
-        self._container(_text(given, "name"))
+        self._container(read.text(given, "name"))
         raise MlflowError(
             "BAD_REQUEST",
             "Azure ML can't rename registered models: they are immutable there. Register the model under the new name.",
         )
 
     def delete_model(self, given: Parameters) -> dict[str, Any]:
-        self.store.delete(self._container(_text(given, "name"))["id"])
+        self.store.delete(self._container(read.text(given, "name"))["id"])
         return {}
 
     def search_models(self, given: Parameters) -> dict[str, Any]:
         clauses = searching.parse(str(given.get("filter") or ""), searching.MODELS)
         found = [self._model(container) for container in self._containers()]
         matching = [entity for entity in found if all(clause.matches(entity) for clause in clauses)]
-        ranked = searching.ordered(matching, _list(given, "order_by"), searching.MODELS)
-        return _paged("registered_models", ranked, given, default=100, most=1000)
+        ranked = searching.ordered(matching, read.strings(given, "order_by"), searching.MODELS)
+        return read.paged("registered_models", ranked, given, default=100, most=1000)
 
     def latest_versions(self, given: Parameters) -> dict[str, Any]:
-        stages = {_stage(stage) for stage in _list(given, "stages")}
-        latest = self._model(self._container(_text(given, "name")))["latest_versions"]
+        stages = {read.stage(stage) for stage in read.strings(given, "stages")}
+        latest = self._model(self._container(read.text(given, "name")))["latest_versions"]
         return {"model_versions": [entity for entity in latest if not stages or entity["current_stage"] in stages]}
 
     def set_model_tag(self, given: Parameters) -> dict[str, Any]:
-        return self._set_tag(self._container(_text(given, "name")), given)
+        return self._set_tag(self._container(read.text(given, "name")), given)
 
     def delete_model_tag(self, given: Parameters) -> dict[str, Any]:
-        return self._delete_tag(self._container(_text(given, "name")), given)
+        return self._delete_tag(self._container(read.text(given, "name")), given)
 
     # -- aliases -------------------------------------------------------------------------------------------------
 
     def set_alias(self, given: Parameters) -> dict[str, Any]:
-        alias = _alias(given)
+        alias = read.alias(given)
         container, version = self._version(given)
         document = {"id": f"{container['id']}/aliases/{alias}", "name": alias, "version": version["name"]}
         self.store.put(document, by=self.caller)
         return {}
 
     def delete_alias(self, given: Parameters) -> dict[str, Any]:
-        self.store.delete(f"{self._container(_text(given, 'name'))['id']}/aliases/{_alias(given)}")
+        self.store.delete(f"{self._container(read.text(given, 'name'))['id']}/aliases/{read.alias(given)}")
         return {}
 
     def get_by_alias(self, given: Parameters) -> dict[str, Any]:
-        name, alias = _text(given, "name"), _alias(given)
+        name, alias = read.text(given, "name"), read.alias(given)
         document = self.store.get(f"{self._container(name)['id']}/aliases/{alias}")
         if document is None:
             raise invalid(f"Registered model alias {alias} not found.")
@@ -114,7 +111,7 @@ class Registry:
     # -- model versions ------------------------------------------------------------------------------------------
 
     def create_version(self, given: Parameters) -> dict[str, Any]:
-        name, source = _text(given, "name"), _text(given, "source")
+        name, source = read.text(given, "name"), read.text(given, "source")
         container = self._container(name)
         uri, run_id = self._origin_of(source)
         path = uris.resolve(self.services, self.workspace, uri)
@@ -131,7 +128,7 @@ class Registry:
             model_type="mlflow_model" if (path / "MLmodel").is_file() else "custom_model",
             job_name=str(given.get("run_id") or "") or run_id,
             description=given.get("description") or None,
-            tags=_tags(given),
+            tags=read.tags(given),
             properties=properties,
             by=self.caller,
         )
@@ -148,7 +145,7 @@ class Registry:
         return self._version_answer(container, self.store.put(version, by=self.caller))
 
     def transition_stage(self, given: Parameters) -> dict[str, Any]:
-        stage = _stage(_text(given, "stage"))
+        stage = read.stage(read.text(given, "stage"))
         archive = given.get("archive_existing_versions") in (True, "true", "True")
         if archive and stage not in ("Staging", "Production"):
             raise invalid(
@@ -183,9 +180,9 @@ class Registry:
                 entity = documents.version_entity(container["name"], document, aliases)
                 if all(clause.matches(entity) for clause in clauses):
                     matching.append(entity)
-        order = _list(given, "order_by") or ["last_updated_timestamp DESC", "name ASC", "version_number DESC"]
+        order = read.strings(given, "order_by") or ["last_updated_timestamp DESC", "name ASC", "version_number DESC"]
         ranked = searching.ordered(matching, order, searching.VERSIONS)
-        return _paged("model_versions", ranked, given, default=10_000, most=200_000)
+        return read.paged("model_versions", ranked, given, default=10_000, most=200_000)
 
     def download_uri(self, given: Parameters) -> dict[str, Any]:
         container, version = self._version(given)
@@ -220,7 +217,7 @@ class Registry:
         return [version for version in found if not version["properties"].get("isArchived")]
 
     def _version(self, given: Parameters) -> tuple[Document, Document]:
-        name, version = _text(given, "name"), _text(given, "version")
+        name, version = read.text(given, "name"), read.text(given, "version")
         container = self._container(name)
         document = self.store.get(f"{container['id']}/versions/{version}")
         if document is None:
@@ -238,13 +235,13 @@ class Registry:
         return {"model_version": documents.version_entity(container["name"], version, self._aliases(container))}
 
     def _set_tag(self, document: Document, given: Parameters) -> dict[str, Any]:
-        key, value = _tag(_text(given, "key"), given.get("value") or "")
+        key, value = read.tag(read.text(given, "key"), given.get("value") or "")
         document["properties"]["tags"] = {**(document["properties"].get("tags") or {}), key: value}
         self.store.put(document, by=self.caller)
         return {}
 
     def _delete_tag(self, document: Document, given: Parameters) -> dict[str, Any]:
-        if (document["properties"].get("tags") or {}).pop(_text(given, "key"), None) is not None:
+        if (document["properties"].get("tags") or {}).pop(read.text(given, "key"), None) is not None:
             self.store.put(document, by=self.caller)
         return {}
 
@@ -259,66 +256,6 @@ class Registry:
                 "by save_model, models:/NAME/VERSION, or azureml://datastores/NAME/paths/PATH."
             )
         return source, None
-
-
-def _text(given: Parameters, name: str) -> str:
-    value = given.get(name)
-    if value is None or value == "":
-        raise invalid(f"Missing value for required parameter '{name}'.")
-    if not isinstance(value, str):
-        raise invalid(f"Invalid value {value!r} for parameter '{name}' supplied: it must be a string.")
-    return value
-
-
-def _list(given: Parameters, name: str) -> Sequence[str]:
-    value = given.get(name) or []
-    items = [value] if isinstance(value, str) else value
-    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-        raise invalid(f"Invalid value {value!r} for parameter '{name}' supplied: it must be a list of strings.")
-    return items
-
-
-def _tag(key: str, value: object) -> tuple[str, str]:
-    text = str(value)
-    if len(key) > _TAG_KEY_LENGTH or len(text) > _TAG_VALUE_LENGTH:
-        raise invalid(
-            f"The tag '{key[:50]}' is too long: its key may have {_TAG_KEY_LENGTH} characters, "
-            f"its value {_TAG_VALUE_LENGTH}."
-        )
-    return key, text
-
-
-def _tags(given: Parameters) -> dict[str, str]:
-    return dict(_tag(str(tag["key"]), tag.get("value") or "") for tag in given.get("tags") or [])
-
-
-def _stage(stage: str) -> str:
-    for known in documents.STAGES:
-        if known.lower() == stage.lower():
-            return known
-    raise invalid(f"Invalid Model Version stage: {stage}. Value must be one of {', '.join(documents.STAGES)}.")
-
-
-def _alias(given: Parameters) -> str:
-    alias = _text(given, "alias")
-    if not _ALIAS.fullmatch(alias):
-        raise invalid(
-            f"Invalid alias name: '{alias}'. Names may only contain alphanumerics, underscores (_), and dashes (-)."
-        )
-    if alias.lower() == "latest" or re.fullmatch(r"[vV]\d+", alias):
-        raise invalid(f"The alias name '{alias}' is reserved.")
-    return alias
-
-
-def _paged(key: str, items: Sequence[Any], given: Parameters, *, default: int, most: int) -> dict[str, Any]:
-    try:
-        size = int(given.get("max_results") or default)
-    except (TypeError, ValueError):
-        raise invalid(f"Invalid value {given['max_results']!r} for parameter 'max_results' supplied.") from None
-    if not 1 <= size <= most:
-        raise invalid(f"Invalid value for max_results: {size}. It must be between 1 and {most}.")
-    found, token = searching.page(items, str(given.get("page_token") or ""), size)
-    return {key: list(found), **({"next_page_token": token} if token else {})}
 
 
 # Method and path below /mlflow/ of MLflow's REST API, and what answers it.

@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import secrets
-import signal
 import socket
-import subprocess
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.parse import quote
 
 from azureml_local import tools
 from azureml_local.routing import WorkspaceRef
 from azureml_local.services import Services
 
+from .child_process import ChildProcess
 from .loopback import Answer, call
 
 CHILD = Path(__file__).with_name("child.py")
@@ -79,7 +75,6 @@ class MlflowServer:
         self._python = python or self._locked_python
         self._pauses = pauses
         self._secret = secrets.token_urlsafe(32)
-        self._process: asyncio.subprocess.Process | None = None
         self._socket: socket.socket | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._attempt: asyncio.Future[None] | None = None  # this life of the child: done when it answers, or why not
@@ -245,8 +240,6 @@ class MlflowServer:
                 if not attempt.done():
                     attempt.set_exception(MlflowUnavailableError(f"The MLflow server does not start: {error}"))
                 failures += 1
-            finally:
-                await self._end_child()
             await asyncio.sleep(self._pauses[min(failures, len(self._pauses) - 1)])
 
     def _locked_python(self) -> Path:
@@ -254,55 +247,30 @@ class MlflowServer:
 
     async def _serve(self, attempt: asyncio.Future[None]) -> None:
         """One life of the child: completes the attempt when it answers, returns when it ended after that."""
-        services = self._services
         assert self._socket is not None
-        python = await asyncio.to_thread(self._python)
-        services.paths.mlflow.mkdir(parents=True, exist_ok=True)
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
-            self._process = await self._spawn(python, log)
-        await self._configure(self._process)
-        ended = asyncio.ensure_future(self._process.wait())
-        answering = asyncio.ensure_future(self._until_healthy())
-        try:
-            await asyncio.wait({ended, answering}, return_when=asyncio.FIRST_COMPLETED)
-            if not answering.done():
-                raise MlflowUnavailableError(f"it ended with {ended.result()} while starting. {self._tail()}")
-            answering.result()
-            attempt.set_result(None)
-            await ended
-        finally:
-            ended.cancel()
-            answering.cancel()
-
-    async def _spawn(self, python: Path, log: IO[bytes]) -> asyncio.subprocess.Process:
-        assert self._socket is not None
-        descriptor = self._socket.fileno()
-        return await asyncio.create_subprocess_exec(
-            str(python),
-            "-Iu",
-            str(self._child),
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            env=_child_environment(),
-            cwd=str(self._services.paths.mlflow),
-            pass_fds=[descriptor],
-            start_new_session=True,
-        )
-
-    async def _configure(self, process: asyncio.subprocess.Process) -> None:
-        assert self._socket is not None
-        assert process.stdin is not None
         configuration = {
             "socket": self._socket.fileno(),
             "secret": self._secret,
             "databases": str(self._services.paths.mlflow),
             "host": self._services.settings.api_host,
         }
-        process.stdin.write(json.dumps(configuration).encode() + b"\n")
-        with suppress(ConnectionError):  # it died already: the caller sees it end
-            await process.stdin.drain()
+        python = await asyncio.to_thread(self._python)
+        child = await ChildProcess.start(
+            python, self._child, configuration, folder=self._services.paths.mlflow, log=self.log
+        )
+        ended = asyncio.ensure_future(child.ended())
+        answering = asyncio.ensure_future(self._until_healthy())
+        try:
+            await asyncio.wait({ended, answering}, return_when=asyncio.FIRST_COMPLETED)
+            if not answering.done():
+                raise MlflowUnavailableError(f"it ended with {ended.result()} while starting. {child.last_words()}")
+            answering.result()
+            attempt.set_result(None)
+            await ended
+        finally:
+            ended.cancel()
+            answering.cancel()
+            await child.end()
 
     async def _until_healthy(self) -> None:
         """The socket accepts before the child does, so one call that waits for its answer is enough."""
@@ -311,30 +279,8 @@ class MlflowServer:
             raise MlflowUnavailableError(f"its health check answered {answer.status}")
         self._services.log.info("MLflow %s answers", json.loads(answer.body)["mlflow"])
 
-    async def _end_child(self) -> None:
-        process, self._process = self._process, None
-        if process is None or process.returncode is not None:
-            return
-        for number, patience in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)):
-            with suppress(ProcessLookupError):
-                process.send_signal(number)
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(process.wait(), patience)
-                return
-
-    def _tail(self) -> str:
-        with suppress(OSError), self.log.open(errors="replace") as file:
-            return f"The end of {self.log}:\n" + "".join(deque(file, maxlen=8)).rstrip()
-        return ""
-
 
 def _attempt() -> asyncio.Future[None]:
     attempt: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     attempt.add_done_callback(lambda done: done.cancelled() or done.exception())  # not every failure has a waiter
     return attempt
-
-
-def _child_environment() -> dict[str, str]:
-    """Only what Python needs: no proxy, no token, no MLflow setting of the caller reaches the server."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    return {**kept, "GIT_PYTHON_REFRESH": "quiet", "OPENBLAS_NUM_THREADS": "1"}
