@@ -32,7 +32,7 @@ GROUPS: dict[str, dict[str, Row]] = {
     "environment": {
         **ASSET,
         "create": ("create", _WAIT),
-        "list": ("list_", {"transform": tables.environments}),
+        "list": ("list_", {"transform": tables.environments, "table_transformer": tables.in_order}),
         "share": ("share", {}),
         "update": ("update", {}),
     },
@@ -52,7 +52,7 @@ GROUPS: dict[str, dict[str, Row]] = {
     "model": {
         **ASSET,
         "create": ("create", _WAIT),
-        "list": ("list_", {"transform": tables.models}),
+        "list": ("list_", {"transform": tables.models, "table_transformer": tables.in_order}),
         "download": ("download", {}),
         "package": ("package", _PREVIEW),
         "share": ("share", {}),

@@ -26,6 +26,8 @@ _BINDING = re.compile(r"\$\{\{.*\}\}")
 def job(document: Document, tenant: str) -> Entity:
     """A job's document. tenant: the signed-in one's id, for the link to the studio."""
     properties = document["properties"]
+    if not properties:
+        raise UnfamiliarError("a step of a pipeline")  # the SDK reads it from run history
     kinds = {"Command": _command, "Pipeline": _pipeline}
     kind = properties.get("jobType")
     if kind not in kinds:

@@ -31,7 +31,7 @@ class Workspace:
 
     def __init__(self, cmd: Any, resource_group: str, workspace: str | None = None) -> None:
         from azure.cli.core._profile import Profile
-        from azure.core.pipeline.policies import HttpLoggingPolicy, RetryPolicy, UserAgentPolicy
+        from azure.core.pipeline.policies import HttpLoggingPolicy, RequestIdPolicy, RetryPolicy, UserAgentPolicy
         from azure.mgmt.core import ARMPipelineClient
         from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
 
@@ -44,6 +44,7 @@ class Workspace:
         self.group = f"/subscriptions/{subscription}/resourceGroups/{resource_group}"
         self.id = f"{self.group}/providers/Microsoft.MachineLearningServices/workspaces/{workspace or ''}".rstrip("/")
         policies = [
+            RequestIdPolicy(),
             UserAgentPolicy("az-ml"),
             RetryPolicy(),
             ARMChallengeAuthenticationPolicy(self.credential, self.scope),
