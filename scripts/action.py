@@ -66,5 +66,5 @@ def run(
             runner.fail(title, error)
             return int(error.exit_code)
         except Cancelled as cancelled:
-            runner.say(f"{title}: cancelled before anything was submitted.")
+            runner.say(f"{title}: cancelled.")
             return cancelled.exit_code

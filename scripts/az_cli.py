@@ -21,11 +21,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from clock import Clock
 from credentials import ServicePrincipal
-from errors import ActionError, ExitCode, failure
+from errors import ActionError, ExitCode
+from known_failures import failure
 
 ML_EXTENSION = "2.42.0"
 _REMARK = re.compile(r"experimental class|\d(%|B) ?[|\[].*/s\]$")
+
+_PASSING = re.compile(
+    r"TooManyRequests|ServiceUnavailable|GatewayTimeout|BadGateway|InternalServerError|\(5\d\d\)|Connection aborted"
+    r"|[Cc]onnection (was )?(reset|broken)|Remote end closed|Read timed out|Max retries exceeded"
+)
 
 
 @dataclass(frozen=True)
@@ -188,6 +195,15 @@ class Az:
         if found != version:
             self._say(f"The az extension ml {found} is installed and used; {version} was asked for.")
         return found
+
+    def ml_patiently(self, arguments: Sequence[str], clock: Clock) -> Finished:
+        """As ml, and once more after a passing failure; only for what is safe to repeat."""
+        done = self.ml(arguments)
+        if done.code and _PASSING.search(done.stderr):
+            self._say(f"az failed for a passing reason, trying once more: {essence(done.stderr, 3)}")
+            clock.sleep(5.0)
+            done = self.ml(arguments)
+        return done
 
     def ml(self, arguments: Sequence[str]) -> Finished:
         """One `az ml` launch (5 s and 230 MB): at most two in an action."""

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from action import Context, run
-from errors import ActionError, ExitCode, failure
+from errors import ActionError, ExitCode
 from inputs import COMPUTE, Inputs
+from known_failures import failure
 from markdown_text import table
 from workspace import Workspace
 

@@ -17,7 +17,8 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from clock import Clock
-from errors import ActionError, ExitCode, failure
+from errors import ActionError, ExitCode
+from known_failures import failure
 from rest import ARM, RETRY_STATUSES, error_of, retry_after
 from transport import Request, Response, Transport, TransportError
 

@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from az_cli import Launch, essence, json_of, launch
-from errors import ActionError, failure
+from errors import ActionError
 from github import Runner
 from infrastructure_stack import ENVIRONMENT, VARIABLES, outputs_of, read_stack
 from inputs import Inputs
+from known_failures import failure
 from markdown_text import cell, table
 
 TITLE = "deploy infrastructure"

@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from az_cli import Launch, essence, json_of, launch
-from errors import ActionError, ExitCode, explain
+from errors import ActionError, ExitCode
 from github import Runner, cut_to_bytes
 from infrastructure_stack import ENVIRONMENT, Stack, read_stack
 from inputs import Inputs
+from known_failures import explain
 from what_if import Report, WhatIf, parse
 
 _LIMIT = 60_000  # bytes; GitHub refuses bodies of more than 65,536 characters

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from clock import spoken
-from errors import IN_LOGS, Known, explain
 from job_log import StepLog
 from job_result import Result, compare
+from known_failures import IN_LOGS, Known, explain
 from markdown_text import cell, code, fenced, table
 
 _MARKS = {"Completed": "✅", "Failed": "❌", "Canceled": "🚫", "NotResponding": "❌", "Paused": "⏸️", "Running": "⏳"}

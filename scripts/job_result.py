@@ -11,6 +11,9 @@ from workspace import Model, Run, Workspace
 CHAMPION = "champion_"
 CHAMPION_VERSION = "champion_version"
 
+#: ISO 8601 to the second: the services disagree on fractions and on how they write UTC.
+_SECONDS = len("2026-01-01T00:00:00")
+
 
 @dataclass(frozen=True)
 class Result:
@@ -52,10 +55,22 @@ def made_by(model: Model, runs: set[str]) -> bool:
     return any(f"/{run}/" in model.uri or f".{run}/" in model.uri for run in runs)
 
 
-def registered_models(workspace: Workspace, runs: set[str], name: str = "") -> list[Model]:
-    """The versions that the runs registered, newest first; of all models, or of `name`."""
-    names = [name] if name else workspace.model_names()
-    found = [model for each in names for model in workspace.model_versions(each) if made_by(model, runs)]
+def registered_models(workspace: Workspace, job: str, runs: list[Run], name: str = "") -> list[Model]:
+    """The versions that the job registered, newest first; of all models, or of `name`.
+
+    A version made from a reused run's model names that earlier run as its job. It is this job's own if it was made
+    since the job began; an older one counts only where every step was reused, so that nothing could be registered anew.
+    """
+    own = {job, *(each.id for each in runs)}
+    reused = {each.origin for each in runs if each.reused}
+    began = min((each.created for each in runs), default="")[:_SECONDS]
+    all_reused = bool(runs) and all(each.reused for each in runs if each.id != job)
+    found = []
+    for each in [name] if name else workspace.model_names():
+        for model in workspace.model_versions(each):
+            new = model.created[:_SECONDS] >= began
+            if made_by(model, own) or (made_by(model, reused) and (new or all_reused)):
+                found.append(model)
     return sorted(found, key=lambda model: model.created, reverse=True)
 
 
@@ -65,7 +80,7 @@ def gather(workspace: Workspace, job: str, runs: list[Run], model_name: str) -> 
     for run in [job, *(each.origin for each in runs)]:
         champion = champion or workspace.parameters_and_tags(run).get(CHAMPION_VERSION, "")
     reused = frozenset(each.origin for each in runs if each.reused)
-    models = registered_models(workspace, {job, *(each.id for each in runs)} | reused, model_name)
+    models = registered_models(workspace, job, runs, model_name)
     return Result(merged_metrics(workspace, job, runs), models, "" if champion == "none" else champion, reused)
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from action import Context, run
 from az_cli import ML_EXTENSION, essence, json_of, without_noise
-from errors import ActionError, ExitCode, failure
+from errors import ActionError, ExitCode
+from known_failures import failure
 from markdown_text import table
 from yaml_files import EnvironmentFile, places, read_environment
 
@@ -58,11 +59,12 @@ def register(context: Context) -> int:
     context.az.ensure_ml(extension)
     tags = {**runner.tags(), HASH_TAG: wanted.fingerprint}
     with runner.group(f"az ml environment create --file {path}"):
-        done = context.az.ml(
+        done = context.az.ml_patiently(
             [
                 "environment", "create", "--file", str(path), *workspace.scope_arguments(),
                 "--set", *(f"tags.{name}={value}" for name, value in tags.items()),
-            ]
+            ],
+            context.clock,
         )  # fmt: skip
         runner.foreign("az:", without_noise(done.stderr))
     if done.code:

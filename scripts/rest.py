@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from clock import Clock, SystemClock
-from errors import ActionError, ExitCode, failure
+from errors import ActionError, ExitCode
+from known_failures import failure
 from transport import Request, Response, Transport, TransportError, send
 
 ARM = "https://management.azure.com"

@@ -19,12 +19,13 @@ from typing import Any
 from action import Context, run
 from az_cli import ML_EXTENSION, essence, without_noise
 from cancellation import Cancelled, Outcome, cancel_job
-from errors import ActionError, ExitCode, failure
+from errors import ActionError, ExitCode
 from inputs import ASSET, Inputs
 from job_log import LogFollower
 from job_report import Report, edges_of, failed_step, failure_text, render, steps_of
 from job_result import Result, gather
 from job_status import Wait
+from known_failures import failure
 from rest import Rest, UnreachableError
 from session import Session
 from workspace import Workspace
@@ -146,7 +147,7 @@ class Pipeline:
         ]  # fmt: skip
         self.creating = True
         with runner.group(f"az ml job create --file {order.file} --name {order.name}"):
-            done = self.context.az.ml(arguments)
+            done = self.context.az.ml_patiently(arguments, self.context.clock)
             runner.foreign("az:", without_noise(done.stderr))
         found = self.workspace.job(order.name)  # the truth, whatever az printed or how its connection ended
         if found is None:
@@ -167,7 +168,7 @@ class Pipeline:
         wait = Wait(
             status=self._look,
             clock=self.context.clock,
-            say=runner.say,
+            say=lambda text: runner.say(f"[job] {text}"),
             warn=lambda text: runner.warning(text, title=TITLE),
             each_look=self.follower.look,
             timeout=order.timeout,

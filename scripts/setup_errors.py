@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from az_cli import Finished, essence
-from errors import ActionError, ExitCode, explain
+from errors import ActionError, ExitCode
+from known_failures import explain
 
 _INSTALL = {
     "az": ("The Azure CLI", "https://aka.ms/install-azure-cli", "az login"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from errors import IN_LOGS, KNOWN, ExitCode, explain, failure
+from errors import ExitCode
+from known_failures import IN_LOGS, KNOWN, explain, failure
 
 SAYS = {
     "federated-subject-mismatch": "AADSTS700213: No matching federated identity record found for presented assertion",

@@ -93,3 +93,22 @@ def test_what_a_reused_step_had_made_counts(world: World) -> None:
     assert found.metrics == {"rmse": 2.0}
     assert found.champion_version == ""
     assert found.reused == {"original"}
+
+
+def reused_and_fresh() -> list[Run]:
+    """A train step taken over from an earlier job, and a register step that ran."""
+    return [
+        Run.of(child("a", "train", properties={"azureml.reusedrunid": "original"}, createdUtc="2026-01-01T00:00:05Z")),
+        Run.of(child("b", "register", createdUtc="2026-01-01T00:00:05Z")),
+    ]
+
+
+def test_a_version_made_anew_from_a_reused_run_is_this_jobs(world: World) -> None:
+    world.azure.models = {"taxi": [model_version("9", "original"), model_version("1", "original")]}
+    found = gather(workspace_of(world), "j1", reused_and_fresh(), "")
+    assert [model.version for model in found.models] == ["9"]
+
+
+def test_a_job_that_registered_nothing_hands_on_nothing_although_a_reused_run_once_did(world: World) -> None:
+    world.azure.models = {"taxi": [model_version("1", "original")]}
+    assert gather(workspace_of(world), "j1", reused_and_fresh(), "").models == []

@@ -216,6 +216,14 @@ def test_what_az_refuses_fails_with_its_reason(training: World) -> None:
     assert training.azure.cancelled == []
 
 
+def test_a_passing_failure_of_az_is_tried_once_more(training: World) -> None:
+    submit, answers = training.az.ml, [Finished(1, "", "ERROR: (ServiceUnavailable) busy")]
+    training.az.ml = lambda argv: answers.pop() if answers else submit(argv)
+    assert run(training) == 0
+    assert len(training.az.launches("ml")) == 2
+    assert "az failed for a passing reason, trying once more: (ServiceUnavailable) busy" in training.log
+
+
 def test_success_without_a_job_is_no_success(training: World) -> None:
     training.az.ml = lambda argv: Finished(0, "{}", "")
     assert run(training) == ExitCode.AZURE
@@ -296,7 +304,8 @@ def test_a_signal_before_submission_creates_nothing(training: World) -> None:
     training.azure.faults = [Fault("workspaces/aml\\?", refusal(503, "Busy"), times=9)]
     training.clock.at(1, signalling(signal.SIGINT))
     assert run(training) == 130
-    assert "cancelled before anything was submitted" in training.log
+    assert training.log.endswith("run-pipeline: cancelled.\n")
+    assert training.azure.asked("/cancel") == []
     assert training.az.launches("ml") == []
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from az_cli import Finished
-from errors import failure
 from infrastructure_stack import FOLDER
+from known_failures import failure
 from setup_github import main
 
 ARGUMENTS = ["--prefix", "ydamlv2", "--postfix", "yd2023", "--location", "westeurope"]

@@ -1,0 +1,281 @@
+"""Every known failure, said once: its cause, its cure, and where to read on.
+
+The same words go to the log (`::error::`) and to the job summary, so this table is also the source of the
+troubleshooting page. A failure that is not in the table is shown as Azure worded it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from errors import ActionError, ExitCode
+
+DOCS = "https://learn.microsoft.com/azure/machine-learning"
+
+
+@dataclass(frozen=True)
+class Known:
+    """One known failure. `pattern` is searched, without regard to case, in Azure's code and message or in a log."""
+
+    name: str
+    pattern: str
+    cause: str
+    fix: str
+    link: str = ""
+    exit_code: ExitCode = ExitCode.AZURE
+
+
+_OIDC = "https://learn.microsoft.com/azure/developer/github/connect-from-azure-openid-connect"
+_CODES = "https://learn.microsoft.com/entra/identity-platform/reference-error-codes"
+_ROLES = f"{DOCS}/how-to-assign-roles"
+
+#: Failures of requests and of `az`, most specific first: the first match explains.
+KNOWN: tuple[Known, ...] = (
+    Known(
+        "federated-subject-mismatch",
+        r"AADSTS70021([1-3]\d?)?\b",
+        "Entra ID has no federated credential for this workflow: issuer, subject or audience of GitHub's token "
+        "match none of the application's.",
+        "Compare GitHub's claims, shown here, with the application's federated credentials. The subject names the "
+        "repository and the branch, tag, environment or pull request: each kind needs a credential of its own.",
+        _OIDC,
+        ExitCode.SIGN_IN,
+    ),
+    Known(
+        "assertion-expired",
+        r"AADSTS700024\b",
+        "The ID token behind this session is older than its few minutes of life.",
+        "Give client-id, tenant-id and subscription-id to this action (with `permissions: id-token: write`): it "
+        "then asks GitHub for a new token whenever it needs one.",
+        _OIDC,
+        ExitCode.SIGN_IN,
+    ),
+    Known(
+        "unknown-application",
+        r"AADSTS700016\b",
+        "No application with this client-id exists in this tenant.",
+        "Check client-id (the application's, not the object's id) and tenant-id.",
+        _CODES,
+        ExitCode.SIGN_IN,
+    ),
+    Known(
+        "wrong-secret",
+        r"AADSTS7000215\b",
+        "The client secret is wrong.",
+        "Store the secret's value (not its id) anew, or better: drop secrets and use OIDC.",
+        _OIDC,
+        ExitCode.SIGN_IN,
+    ),
+    Known(
+        "secret-expired",
+        r"AADSTS7000222\b",
+        "The client secret has expired.",
+        "Create a new one, or better: drop secrets and use OIDC, which has nothing that expires.",
+        _OIDC,
+        ExitCode.SIGN_IN,
+    ),
+    Known(
+        "unknown-tenant",
+        r"AADSTS90002\b|AADSTS900023\b",
+        "This tenant does not exist.",
+        "Check tenant-id: `az account show --query tenantId`.",
+        _CODES,
+        ExitCode.SIGN_IN,
+    ),
+    Known(
+        "not-signed-in",
+        r"Please run 'az login'|No subscription found|InvalidAuthenticationToken(Tenant)?\b|ExpiredAuthenticationToken",
+        "There is no valid Azure session here.",
+        "Give this action client-id, tenant-id and subscription-id (OIDC), or credentials, or run azure/login "
+        "earlier in the same job.",
+        _OIDC,
+        ExitCode.SIGN_IN,
+    ),
+    Known(
+        "no-permission",
+        r"AuthorizationFailed|LinkedAuthorizationFailed|does not have authorization|\bForbidden\b",
+        "The identity is signed in but may not do this.",
+        "Assign it a role on the workspace: `AzureML Data Scientist` runs jobs, `AzureML Compute Operator` makes "
+        "clusters. New assignments need a few minutes to act.",
+        _ROLES,
+        ExitCode.SIGN_IN,
+    ),
+    Known(
+        "unknown-subscription",
+        r"SubscriptionNotFound|InvalidSubscriptionId|subscription .* (could not be found|doesn't exist)",
+        "The subscription does not exist, or the identity has no role in it.",
+        "Check subscription-id, and that the identity has a role on the workspace.",
+        _ROLES,
+        ExitCode.SIGN_IN,
+    ),
+    Known(
+        "unknown-resource-group",
+        r"ResourceGroupNotFound",
+        "The resource group does not exist in this subscription.",
+        "Check resource-group and subscription-id: `az group list --query [].name`.",
+        f"{DOCS}/how-to-manage-workspace",
+    ),
+    Known(
+        "unknown-workspace",
+        r"ResourceNotFound.*Microsoft\.MachineLearningServices/workspaces/[^/'\"\s]+['\"]?\s+(under|was not)"
+        r"|Workspace \S+ not found",
+        "The workspace does not exist in this resource group.",
+        "Check workspace-name and resource-group: `az ml workspace list --query [].name`.",
+        f"{DOCS}/how-to-manage-workspace",
+    ),
+    Known(
+        "quota",
+        r"ClusterCoreQuotaReached|QuotaExceeded|OperationNotAllowed.*quota|not enough quota|exceed\w* .*quota"
+        r"|cores? quota",
+        "The subscription's vCPU quota for this VM family in this region is used up.",
+        "Ask for less (node-sku, cluster-size), or for another tier (low_priority has a quota of its own), free "
+        "other clusters, or request quota in the portal.",
+        f"{DOCS}/how-to-manage-quotas",
+    ),
+    Known(
+        "unknown-vm-size",
+        r"InvalidVmSize|VM ?Size .*(not supported|not available|invalid|not valid)|SkuNotAvailable"
+        r"|STANDARD_\S+ is not supported",
+        "This VM size does not exist in the workspace's region, or may not be used by it.",
+        "Choose one of `az ml compute list-sizes` as node-sku.",
+        f"{DOCS}/concept-compute-target#supported-vm-series-and-sizes",
+    ),
+    Known(
+        "unknown-compute",
+        r"compute (target )?\S*\s*(was )?(not found|does not exist)|ComputeNotFound|Unknown compute target",
+        "The job names a compute cluster that does not exist in this workspace.",
+        "Create it with the create-compute action, or mend `compute:` / `default_compute:` in the YAML.",
+        f"{DOCS}/how-to-create-attach-compute-cluster",
+    ),
+    Known(
+        "environment-is-immutable",
+        r"environment.*(already exists|immutable|cannot be (changed|modified))",
+        "This version of the environment exists with other content, and versions never change.",
+        "Raise `version:` in the environment file, or leave it out: then the next free one is taken.",
+        f"{DOCS}/reference-yaml-environment",
+    ),
+    Known(
+        "unknown-environment",
+        r"(No|unknown) environment( exists)?|environment \S+ (not found|does not exist)"
+        r"|Environment.*(could not|was not|not) (be )?found|could not find environment",
+        "The job names an environment, or a version of one, that is not registered in this workspace.",
+        "Run register-environment before run-pipeline, and compare `environment:` with the environment file's name.",
+        f"{DOCS}/how-to-manage-environments-v2",
+    ),
+    Known(
+        "schema",
+        r"does not match the prescribed schema|Unknown field|Validation for \w+Schema failed"
+        r"|Not a valid (string|integer|mapping)|is not in set",
+        "The YAML is not what Azure Machine Learning's schema allows.",
+        "Mend the field named above. An editor with the YAML extension checks as you type, by the file's `$schema`.",
+        f"{DOCS}/reference-yaml-overview",
+        ExitCode.BAD_INPUT,
+    ),
+    Known(
+        "yaml-syntax",
+        r"while (scanning|parsing) a|mapping values are not allowed|could not find expected|YamlError"
+        r"|Error while parsing yaml",
+        "The file is not valid YAML.",
+        "Mend the line named above; indentation and a missing space after ':' are the usual reasons.",
+        "",
+        ExitCode.BAD_INPUT,
+    ),
+    Known(
+        "az-missing",
+        r"az: (command )?not found|No such file or directory: 'az'",
+        "The Azure CLI is not installed on this runner.",
+        "GitHub's hosted runners have it; on your own install it from https://aka.ms/install-azure-cli.",
+        "https://learn.microsoft.com/cli/azure/install-azure-cli",
+    ),
+    Known(
+        "extension",
+        r"'ml' is misspelled or not recognized|No (matching )?extensions? (found )?.*\bml\b"
+        r"|Version '\S+' not found for extension 'ml'",
+        "The `ml` extension of the Azure CLI could not be installed.",
+        "Check that the runner reaches https://aka.ms, and that ml-extension-version names a published version.",
+        f"{DOCS}/how-to-configure-cli",
+    ),
+    Known(
+        "certificate",
+        r"CERTIFICATE_VERIFY_FAILED|certificate verify failed",
+        "The server's certificate is signed by an authority that this runner does not trust, often a company proxy's.",
+        "Point SSL_CERT_FILE and REQUESTS_CA_BUNDLE at a bundle that contains that authority.",
+        "https://learn.microsoft.com/cli/azure/use-azure-cli-successfully-troubleshooting#work-behind-a-proxy",
+    ),
+    Known(
+        "throttled",
+        r"TooManyRequests|\b429\b",
+        "Azure limits how often this subscription may ask, and went on refusing.",
+        "Run again later; spread schedules that start at the same minute.",
+        "https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling",
+    ),
+)
+
+#: What the end of a failed step's log tells. Searched only there, never in Azure's answers.
+IN_LOGS: tuple[Known, ...] = (
+    Known(
+        "module-missing",
+        r"ModuleNotFoundError: No module named '?(?P<what>[\w.]+)",
+        "The step's environment has no module named {what}.",
+        "Add the package to the environment's conda or docker file, and run register-environment before the pipeline.",
+        f"{DOCS}/how-to-manage-environments-v2",
+    ),
+    Known(
+        "file-missing",
+        r"(FileNotFoundError: .*?: |can't open file )'(?P<what>[^']+)'",
+        "The step looked for {what} and did not find it.",
+        "Check the step's `code:` folder and its input bindings: a step sees these and nothing else.",
+        f"{DOCS}/reference-yaml-job-pipeline",
+    ),
+    Known(
+        "unknown-argument",
+        r"error: unrecognized arguments: (?P<what>.+)",
+        "The script does not know the argument {what}.",
+        "Make `command:` in the YAML and the script's argument parser agree.",
+        f"{DOCS}/reference-yaml-job-command",
+    ),
+    Known(
+        "out-of-memory",
+        r"MemoryError|Killed\s*$|exit code 137|OutOfMemory",
+        "The step ran out of memory.",
+        "Use a larger node-sku, or read the data in parts.",
+        f"{DOCS}/concept-compute-target",
+    ),
+    Known(
+        "disk-full",
+        r"No space left on device",
+        "The node's disk is full.",
+        "Write less to local folders, or use a larger node-sku.",
+        f"{DOCS}/concept-compute-target",
+    ),
+    Known(
+        "image-build",
+        r"(Image|Docker) build failed|Unable to (find|get) image|ResolvePackageNotFound|PackagesNotFoundError"
+        r"|No matching distribution found for (?P<what>\S+)",
+        "The step's environment could not be built.",
+        "Look for the package named in the log above in the environment's conda or docker file.",
+        f"{DOCS}/how-to-troubleshoot-environments",
+    ),
+)
+
+
+def explain(text: str, table: tuple[Known, ...] = KNOWN) -> Known | None:
+    """The first known failure whose pattern occurs in `text`, with `{what}` of its cause filled in; else None."""
+    for known in table:
+        match = re.search(known.pattern, text, re.IGNORECASE | re.MULTILINE)
+        if match is None:
+            continue
+        what = match.groupdict().get("what") or ""
+        return Known(
+            known.name, known.pattern, known.cause.replace("{what}", what), known.fix, known.link, known.exit_code
+        )
+    return None
+
+
+def failure(what: str, detail: str, default: ExitCode = ExitCode.AZURE) -> ActionError:
+    """An ActionError for `what`, with cause and cure from the table where `detail` (Azure's text) is known."""
+    known = explain(detail)
+    if known is None:
+        return ActionError(what, detail=detail, exit_code=default)
+    return ActionError(what, known.cause, known.fix, known.link, detail, known.exit_code)
