@@ -161,9 +161,9 @@ class Az:
         if done.code:
             raise failure("az login failed.", essence(done.stderr), ExitCode.SIGN_IN)
 
-    def session_token(self) -> dict[str, Any]:
+    def session_token(self, resource: str = ARM) -> dict[str, Any]:
         """`az account get-access-token` of the present session: accessToken, expires_on, subscription …"""
-        done = self._az("account", "get-access-token", "--resource", "https://management.azure.com", "--output", "json")
+        done = self._az("account", "get-access-token", "--resource", resource, "--output", "json")
         if done.code:
             raise failure("There is no usable az session.", essence(done.stderr), ExitCode.SIGN_IN)
         document: dict[str, Any] = json.loads(done.stdout)
@@ -196,10 +196,12 @@ class Az:
             self._say(f"The az extension ml {found} is installed and used; {version} was asked for.")
         return found
 
-    def ml_patiently(self, arguments: Sequence[str], clock: Clock) -> Finished:
-        """As ml, and once more after a passing failure; only for what is safe to repeat."""
+    def ml_patiently(
+        self, arguments: Sequence[str], clock: Clock, arrived: Callable[[], bool] = lambda: False
+    ) -> Finished:
+        """As ml, and once more after a passing failure, unless it has `arrived` all the same; only for safe repeats."""
         done = self.ml(arguments)
-        if done.code and _PASSING.search(done.stderr):
+        if done.code and _PASSING.search(done.stderr) and not arrived():
             self._say(f"az failed for a passing reason, trying once more: {essence(done.stderr, 3)}")
             clock.sleep(5.0)
             done = self.ml(arguments)

@@ -147,7 +147,9 @@ class Pipeline:
         ]  # fmt: skip
         self.creating = True
         with runner.group(f"az ml job create --file {order.file} --name {order.name}"):
-            done = self.context.az.ml_patiently(arguments, self.context.clock)
+            done = self.context.az.ml_patiently(
+                arguments, self.context.clock, lambda: self.workspace.job(order.name) is not None
+            )
             runner.foreign("az:", without_noise(done.stderr))
         found = self.workspace.job(order.name)  # the truth, whatever az printed or how its connection ended
         if found is None:
