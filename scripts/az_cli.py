@@ -25,6 +25,7 @@ from clock import Clock
 from credentials import ServicePrincipal
 from errors import ActionError, ExitCode
 from known_failures import failure
+from rest import ARM
 
 ML_EXTENSION = "2.42.0"
 _REMARK = re.compile(r"experimental class|\d(%|B) ?[|\[].*/s\]$")

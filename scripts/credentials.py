@@ -131,10 +131,13 @@ def patiently(request: Request, transport: Transport, clock: Clock, what: str, a
 
 
 class ServicePrincipal:
-    """Tokens by OAuth 2.0 client credentials, proved by a secret or by GitHub's ID token."""
+    """Tokens for one resource by OAuth 2.0 client credentials, proved by a secret or by GitHub's ID token."""
 
-    def __init__(self, principal: Principal, oidc: GitHubOidc, transport: Transport, clock: Clock) -> None:
+    def __init__(
+        self, principal: Principal, oidc: GitHubOidc, transport: Transport, clock: Clock, resource: str = ARM
+    ) -> None:
         self.principal = principal
+        self._resource = resource
         self._oidc = oidc
         self._transport = transport
         self._clock = clock
@@ -144,6 +147,10 @@ class ServicePrincipal:
     def token(self, *, renew: bool = False) -> str:
         return self._cache.token(renew=renew)
 
+    def for_resource(self, resource: str) -> ServicePrincipal:
+        """The same identity's tokens for another resource, as https://ml.azure.com."""
+        return ServicePrincipal(self.principal, self._oidc, self._transport, self._clock, resource)
+
     def proof(self) -> tuple[str, str]:
         """How `az login` may prove the same: ("--password" or "--federated-token", the secret)."""
         if self.principal.secret:
@@ -151,7 +158,8 @@ class ServicePrincipal:
         return "--federated-token", self._oidc.id_token()
 
     def _exchange(self) -> Token:
-        form = {"grant_type": "client_credentials", "client_id": self.principal.client_id, "scope": f"{ARM}/.default"}
+        scope = f"{self._resource}/.default"
+        form = {"grant_type": "client_credentials", "client_id": self.principal.client_id, "scope": scope}
         if self.principal.secret:
             form["client_secret"] = self.principal.secret
         else:

@@ -14,7 +14,7 @@ from credentials import Cached, GitHubOidc, Principal, ServicePrincipal, Token, 
 from errors import ActionError, Problem, bad_input
 from github import Runner
 from inputs import RESOURCE_GROUP, WORKSPACE, Inputs
-from rest import Credential
+from rest import ARM, Credential
 from transport import Transport
 
 
@@ -32,9 +32,13 @@ class Target:
 class Session:
     """Signed in. `principal` is None when the session is az's own."""
 
-    credential: Credential
+    credential: ServicePrincipal | AzSessionCredential
     subscription: str
     principal: ServicePrincipal | None
+
+    def for_resource(self, resource: str) -> Credential:
+        """The same identity's tokens for another resource, as https://ml.azure.com."""
+        return self.credential.for_resource(resource)
 
     def sign_in_az(self, az: Az) -> None:
         """Sign `az` in as the same identity, where it is not yet."""
@@ -78,8 +82,9 @@ class AzSessionCredential:
     have ID tokens, the same identity is then used directly.
     """
 
-    def __init__(self, az: Az, oidc: GitHubOidc, transport: Transport, clock: Clock) -> None:
+    def __init__(self, az: Az, oidc: GitHubOidc, transport: Transport, clock: Clock, resource: str = ARM) -> None:
         self._az = az
+        self._resource = resource
         self._oidc = oidc
         self._transport = transport
         self._clock = clock
@@ -91,11 +96,15 @@ class AzSessionCredential:
     def token(self, *, renew: bool = False) -> str:
         return self._cache.token(renew=renew)
 
+    def for_resource(self, resource: str) -> AzSessionCredential:
+        """The same session's tokens for another resource."""
+        return AzSessionCredential(self._az, self._oidc, self._transport, self._clock, resource)
+
     def _fetch(self) -> Token:
         if self._direct is not None:
             return self._renewed(self._direct)
         try:
-            document = self._az.session_token()
+            document = self._az.session_token(self._resource)
         except ActionError as error:
             if "AADSTS700024" not in error.detail or not self._oidc.available:
                 raise
@@ -108,7 +117,7 @@ class AzSessionCredential:
         account = self._az.session_account()
         user = account.get("user") or {}
         principal = Principal(str(user.get("name", "")), str(account.get("tenantId", "")), str(account.get("id", "")))
-        return ServicePrincipal(principal, self._oidc, self._transport, self._clock)
+        return ServicePrincipal(principal, self._oidc, self._transport, self._clock, self._resource)
 
     def _renewed(self, direct: ServicePrincipal) -> Token:
         return Token(direct.token(renew=True), self._clock.time() + 3000)
