@@ -3,7 +3,9 @@
     python register.py --model /tmp/taxi/model --evaluation /tmp/taxi/evaluation --output /tmp/taxi/registration
 
 The version is made from the model as the train step's run logged it, so that the registry leads back to that run,
-its parameters and metrics. Repeating the step finds the version it made before. model_info.json tells the outcome.
+its parameters and metrics. Repeating the step in the same pipeline run finds the version it made before; another run
+that is allowed to register makes a version of its own, even of a train step whose result was reused. model_info.json
+tells the outcome.
 
 Exit codes: 0 registered, or not registered because the evaluation said no; 1 something is missing; 2 wrong arguments.
 """
@@ -37,11 +39,11 @@ def commit_of(run_id: str, given: str) -> str:
 
 
 def register(name: str, model: Model, tags: dict[str, str]) -> str:
-    """The version made from this logged model, new or (on a repeated step) the one that exists."""
+    """The version made from this logged model, new or (on a repeated step of the same job) the one that exists."""
     client = mlflow.MlflowClient()
     try:
         for existing in client.search_model_versions(f"name='{name}'"):
-            if existing.run_id == model.run_id:
+            if existing.run_id == model.run_id and existing.tags.get("job") == tags["job"]:
                 return str(existing.version)
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":

@@ -46,14 +46,16 @@ def _moment(value: object) -> datetime | None:
 
 
 def pipeline_steps(paths: StatePaths, config: Settings, job: str) -> list[PipelineStep]:
-    """The steps of a pipeline job in the order they began, from run history's children."""
+    """The steps of a pipeline job in the order they began, reused ones first, from run history's children."""
     path = f"/history/v1.0{config.workspace_id}/runs/{quote(job)}/children"
     rows = call(paths, config, "GET", config.api_host, path).get("value", [])
     steps = []
-    for row in sorted(rows, key=lambda row: str(row.get("startTimeUtc") or "~")):
+    for row in sorted(rows, key=lambda row: str(row.get("startTimeUtc") or row.get("createdUtc") or "")):
         start, end = _moment(row.get("startTimeUtc")), _moment(row.get("endTimeUtc"))
         seconds = (end - start).total_seconds() if start and end else None
-        steps.append(PipelineStep(str(row.get("displayName") or row["runId"]), str(row["status"]), seconds))
+        reused = "azureml.reusedrunid" in (row.get("properties") or {})
+        status = f"{row['status']} (reused)" if reused else str(row["status"])
+        steps.append(PipelineStep(str(row.get("displayName") or row["runId"]), status, None if reused else seconds))
     return steps
 
 
