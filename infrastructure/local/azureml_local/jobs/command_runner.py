@@ -16,7 +16,7 @@ from azureml_local import compute as computes
 from azureml_local import uris
 from azureml_local.environments.build import BuiltEnvironment
 from azureml_local.environments.errors import EnvironmentBuildError
-from azureml_local.environments.spec import spec_from_rest
+from azureml_local.environments.spec import EnvironmentSpec, spec_from_rest
 from azureml_local.errors import AzureError
 from azureml_local.mlflow_server import job_environment
 from azureml_local.settings import free_port
@@ -27,7 +27,6 @@ from .engine import Engine, Work
 from .errors import JobFailedError, PreemptedError, TimedOutError
 from .nodes import NotEnoughNodesError
 from .processes import Handle, Launch
-from .references import Asset
 from .runs import Run
 from .specs import CommandSpec
 from .values import Data, Literal
@@ -77,7 +76,7 @@ class CommandRunner:
     async def _prepare(self) -> tuple[Run, BuiltEnvironment]:
         """The run in MLflow and the environment, side by side: the first of either can take a while."""
         tracking = asyncio.ensure_future(self._engine.track(self._run))
-        building = asyncio.ensure_future(self._build(self._spec.environment))
+        building = asyncio.ensure_future(self._build())
         try:
             return await tracking, await building
         finally:
@@ -85,7 +84,7 @@ class CommandRunner:
                 task.cancel()
             await asyncio.gather(tracking, building, return_exceptions=True)
 
-    async def _build(self, environment: Asset) -> BuiltEnvironment:
+    async def _build(self) -> BuiltEnvironment:
         log = self._artifacts / artifacts.BUILD_LOG
 
         def say(line: str) -> None:
@@ -93,20 +92,25 @@ class CommandRunner:
             with log.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
 
-        name = f"{environment.name}:{environment.version}"
         try:
-            build = environment.properties.get("build") or {}
-            context = None
-            if build.get("contextUri"):
-                context = uris.resolve(self._services, self._workspace, str(build["contextUri"]))
-            built = await self._services.environments.ensure(spec_from_rest(name, environment.properties, context), say)
+            specification = await asyncio.to_thread(self._environment_asked)
+            built = await self._services.environments.ensure(specification, say)
         except AzureError as error:
+            name = self._spec.environment.name
             raise JobFailedError("EnvironmentBuildFailed", f"Environment {name}: {error.message}") from error
         except EnvironmentBuildError as error:
             raise JobFailedError("EnvironmentBuildFailed", str(error), tail=error.log) from error
         for warning in built.warnings:
             self._engine.warn(self._run, warning)
         return built
+
+    def _environment_asked(self) -> EnvironmentSpec:
+        environment = self._spec.environment
+        build = environment.properties.get("build") or {}
+        context = None
+        if build.get("contextUri"):
+            context = uris.resolve(self._services, self._workspace, str(build["contextUri"]))
+        return spec_from_rest(f"{environment.name}:{environment.version}", environment.properties, context)
 
     # -- on nodes ------------------------------------------------------------------------------------------------
 
@@ -215,22 +219,7 @@ class CommandRunner:
             name: output.uri if output.mode == "direct" else str(output.path) for name, output in outputs.items()
         }
         command = self._command(inputs, targets)
-        environment = {
-            **variables.base(built, places),
-            **variables.of_azure_ml(self._services, self._workspace, self._run, self._work.compute),
-            **job_environment(
-                self._workspace,
-                self._run.name,
-                self._run.experiment_id or "0",
-                self._run.experiment,
-                self._services.tokens.issue(_ML_AUDIENCE, lifetime=_TOKEN_SECONDS),
-                host=self._services.settings.api_host,
-                root_run_id=self._run.root,
-                parent_run_id=self._run.parent,
-            ),
-            **variables.of_ports(inputs, targets),
-            **self._spec.variables,
-        }
+        environment = self._variables(built, places, inputs, targets)
         places_of = variables.of_processes(self._spec, free_port())
         logs = [artifacts.USER_LOG]
         if len(places_of) > 1:
@@ -245,6 +234,31 @@ class CommandRunner:
             )
             for own, log in zip(places_of, logs, strict=True)
         ]
+
+    def _variables(
+        self,
+        built: BuiltEnvironment,
+        places: variables.Places,
+        inputs: Mapping[str, str],
+        outputs: Mapping[str, str],
+    ) -> dict[str, str]:
+        """The environment variables of all its processes."""
+        return {
+            **variables.base(built, places),
+            **variables.of_azure_ml(self._services, self._workspace, self._run, self._work.compute),
+            **job_environment(
+                self._workspace,
+                self._run.name,
+                self._run.experiment_id or "0",
+                self._run.experiment,
+                self._services.tokens.issue(_ML_AUDIENCE, lifetime=_TOKEN_SECONDS),
+                host=self._services.settings.api_host,
+                root_run_id=self._run.root,
+                parent_run_id=self._run.parent,
+            ),
+            **variables.of_ports(inputs, outputs),
+            **self._spec.variables,
+        }
 
     def _command(self, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> str:
         values = {f"inputs.{name}": value for name, value in inputs.items()}

@@ -63,7 +63,12 @@ class JobManager:
                 target="name",
             )
         given = {key: value for key, value in properties.items() if value is not None}
-        plan = plan_of(self._services, workspace, given)
+        return self.submit_plan(workspace, name, plan_of(self._services, workspace, given), given, by=by), True
+
+    def submit_plan(
+        self, workspace: WorkspaceRef, name: str, plan: Plan, given: Mapping[str, Any], *, by: str = "local"
+    ) -> Run:
+        """Start a job whose plan is made already, under a name that is free. given: what its document shows."""
         run = self.runs.add(
             Run(
                 workspace=workspace.id,
@@ -80,12 +85,12 @@ class JobManager:
                 properties={**_source(plan), **(given.get("properties") or {})},
                 inputs={key: noted(value) for key, value in plan.inputs.items()},
                 warnings=list(plan.warnings),
-                definition=given,
+                definition=dict(given),
                 archived=bool(given.get("isArchived")),
             )
         )
         self._start(run, plan)
-        return run, True
+        return run
 
     def _start(self, run: Run, plan: Plan) -> None:
         work = Work(

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from azureml_local.environments.spec import EnvironmentSpec
+
 from .bindings import ParentInput, StepOutput
 from .references import Asset
 from .values import Data, InputPort, Literal, OutputPort, Value
@@ -77,24 +79,33 @@ class CommandSpec:
 class ParallelSpec:
     """A parallel run: an entry script with `init()` and `run(mini_batch)` over the files of one input.
 
-    mini_batch_size: files in a mini-batch (bytes, when `by_size`).  retries, timeout: of one mini-batch, in seconds.
+    entry_script: None when the MLflow model needs none.  environment: in place of the command's.
+    mini_batch_size: files in a mini-batch.  retries, timeout: of one mini-batch, in seconds.
     error_threshold: failed items that are still accepted; mini_batch_error_threshold the same for mini-batches;
-    -1 accepts all.  append_row_to: the output that gets the rows, None for `summary_only`.
+    -1 accepts all; failed_percent the same for mini-batches of a hundred.
+    append_row_to: the output that gets the rows, None for `summary_only`; file_name: of the file in it.
+    deployment: this is the scoring of a batch deployment, with its model and the folder for outputs of its own.
     """
 
     command: CommandSpec  # its environment, code, ports, variables; the command itself is empty
-    entry_script: str
-    arguments: str
+    entry_script: str | None
     input_name: str
     append_row_to: str | None
-    mini_batch_size: int
-    by_size: bool = False
+    arguments: str = ""
+    mini_batch_size: int = 1
     concurrency: int = 1
     retries: int = 2
     timeout: float = 60.0
+    start_timeout: float = 600.0
     error_threshold: int = -1
     mini_batch_error_threshold: int = -1
+    failed_percent: int = 100
     logging_level: str = "INFO"
+    header: bool = False
+    file_name: str = "parallel_run_step.txt"
+    model: Asset | None = None
+    environment: EnvironmentSpec | None = None
+    deployment: bool = False
     kind: str = "parallel"
 
     @property

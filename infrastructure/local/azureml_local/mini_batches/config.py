@@ -19,7 +19,8 @@ class Config:
     processes: worker processes of each of the `nodes`.
     error_threshold, mini_batch_error_threshold: how many files, mini-batches may fail; NO_LIMIT accepts all.
     failed_percent: how many of a hundred mini-batches may fail.
-    rows_to: the file that gets the rows, "" when results are only counted (`summary_only`).
+    rows_to: the file that gets the rows, "" when results are only counted (`summary_only`).  overwrite: even if it is
+    there already.  header: whether it begins with the names of a DataFrame's columns.
     staging, output: what scripts write to `staging` (AZUREML_BI_OUTPUT_PATH) is moved to `output` when all is done.
     scratch: a folder for what is under way.  logs: the run's `logs` folder.  result: the file for the outcome.
     """
@@ -44,6 +45,7 @@ class Config:
     failed_percent: int = 100
     logging_level: str = "INFO"
     rows_to: str = ""
+    overwrite: bool = False
     header: bool = False
     staging: str = ""
     output: str = ""

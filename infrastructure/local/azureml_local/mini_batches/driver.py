@@ -217,7 +217,7 @@ def main(arguments: list[str]) -> int:
     tally = Tally(config, 0, 0)
     message = None
     try:
-        if config.rows_to and Path(config.rows_to).exists():
+        if config.rows_to and not config.overwrite and Path(config.rows_to).exists():
             raise JobError(
                 f"The output file '{Path(config.rows_to).name}' exists already. Give the job an output path or "
                 "file name of its own."
