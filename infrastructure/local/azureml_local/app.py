@@ -40,6 +40,7 @@ PARTS = (
     "mlflow_server",
     "jobs",
     "run_history",
+    "online",
 )
 
 _FAMILIES = (

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .faults import Faults
     from .jobs.manager import JobManager
     from .mlflow_server.server import MlflowServer
+    from .online.manager import OnlineManager
     from .operations import Operations
     from .tokens import Tokens
 
@@ -50,6 +51,7 @@ class Services:
     environments: EnvironmentBuilder = field(init=False)
     jobs: JobManager = field(init=False)
     mlflow: MlflowServer = field(init=False)
+    online: OnlineManager = field(init=False)
     faults: Faults | None = None
 
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)

@@ -1,0 +1,67 @@
+"""The logs of a deployment, as `az ml online-deployment get-logs` shows them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+INFERENCE_SERVER, STORAGE_INITIALIZER = "InferenceServer", "StorageInitializer"
+STEPS = ("SystemSetup", "UserContainerImagePull", "ModelDownload", "UserContainerStart")
+_EVENTS = 200
+_LARGEST = 32 * 1024 * 1024
+
+
+def tail(file: Path, lines: int) -> str:
+    """The last lines of a file; empty when there is none."""
+    try:
+        with file.open("rb") as handle:
+            size = handle.seek(0, os.SEEK_END)
+            wanted = min(size, 512 * max(lines, 1) + 4096)
+            while True:
+                handle.seek(size - wanted)
+                data = handle.read(wanted)
+                if data.count(b"\n") > lines or wanted == size:
+                    break
+                wanted = min(size, wanted * 4)
+    except OSError:
+        return ""
+    return "\n".join(data.decode(errors="replace").rstrip("\n").split("\n")[-lines:])
+
+
+class Logs:
+    """Two log files, and what happened on the way to a running container."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.server = folder / "inference-server.log"
+        self.storage_file = folder / "storage-initializer.log"
+        self._steps: dict[str, str] = {}
+        self._events: list[str] = []
+
+    def begin(self) -> None:
+        """A new start: its steps and events replace the last one's, the logs go on."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if self.server.exists() and self.server.stat().st_size > _LARGEST:
+            self.server.replace(self.server.with_suffix(".log.1"))
+        self._steps = {"SystemSetup": "Succeeded"}
+        self._events = []
+
+    def step(self, name: str, state: str) -> None:
+        self._steps[name] = state
+
+    def event(self, line: str) -> None:
+        self._events.append(line)
+        del self._events[:-_EVENTS]
+
+    def storage(self, line: str) -> None:
+        with self.storage_file.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def show(self, container: str, lines: int) -> str:
+        """The last lines of a container's log, below what happened before it started."""
+        if container == STORAGE_INITIALIZER:
+            return tail(self.storage_file, lines)
+        status = [f"{name}: {self._steps[name]}" for name in STEPS if name in self._steps]
+        events = [f"Container events:\n{os.linesep.join(self._events)}\n"] if self._events else []
+        head = [f"Instance status:\n{os.linesep.join(status)}\n"] if status else []
+        return "\n".join([*head, *events, "Container logs:\n" + tail(self.server, lines)])
