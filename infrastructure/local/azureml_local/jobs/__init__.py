@@ -16,15 +16,16 @@ from azureml_local.services import Services
 
 from . import api, client_runs
 from .manager import JobManager
+from .processes import Launcher
 
 
-def install(services: Services) -> None:
+def install(services: Services, *, launcher: Launcher | None = None) -> None:
     """Routes of jobs. Recovers at start, ends everything at stop."""
     if not hasattr(services, "environments"):
         services.environments = EnvironmentBuilder(
             services.paths.environments, env={"UV_CACHE_DIR": str(services.paths.uv_cache)}
         )
-    services.jobs = JobManager(services)
+    services.jobs = JobManager(services, launcher=launcher)
     api.install(services, services.jobs)
     client_runs.install(services, services.jobs.runs)
     services.on_start.append(services.jobs.start)

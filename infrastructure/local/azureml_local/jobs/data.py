@@ -44,9 +44,9 @@ def delivered(services: Services, workspace: WorkspaceRef, port: InputPort, valu
     """
     if isinstance(value, Literal):
         return value.value
-    if (value.mode or port.mode) == "direct":
-        return value.uri
     try:
+        if (value.mode or port.mode) == "direct":
+            return _direct(services, workspace, value)
         path = uris.resolve(services, workspace, value.uri, kinds=_kinds(value.type))
     except AzureError as error:
         raise JobFailedError("UserError", f"{where}: {error.message}") from error
@@ -62,6 +62,14 @@ def delivered(services: Services, workspace: WorkspaceRef, port: InputPort, valu
     if port.type == "uri_folder" and path.is_file() and value.type == "uri_folder":
         raise JobFailedError("DataTypeMismatch", f"{where} is of type uri_folder, but '{value.uri}' is a file.")
     return str(path)
+
+
+def _direct(services: Services, workspace: WorkspaceRef, value: Data) -> str:
+    """The URI that a step gets for `mode: direct`: of an asset, that of its data."""
+    document = uris.find_asset(services, workspace, value.uri, _kinds(value.type))
+    if document is None:
+        return value.uri
+    return str(document["properties"].get("dataUri") or document["properties"].get("modelUri"))
 
 
 def _kinds(kind: str) -> tuple[str, str]:

@@ -39,11 +39,11 @@ class PipelineRunner:
         self._engine.enter(self._work.run, states.RUNNING)
         await self._run_steps()
         self._engine.enter(self._work.run, states.FINALIZING)
+        outputs = self._collect()
+        record = {name: {"type": value.type, "uri": value.uri} for name, value in outputs.items()}
+        self._engine.runs.change(self._work.run, lambda current: replace(current, outputs=record))
         if self._failed:
             raise self._failure()
-        outputs = self._collect()
-        noted = {name: {"type": value.type, "uri": value.uri} for name, value in outputs.items()}
-        self._engine.runs.change(self._work.run, lambda current: replace(current, outputs=noted))
         return outputs
 
     async def _run_steps(self) -> None:
@@ -186,15 +186,17 @@ class PipelineRunner:
         found: dict[str, Data] = {}
         for name in self._spec.outputs:
             source = self._spec.source_of(name)
-            if source is not None:
+            if source is not None and source[0] in self._outputs:
                 found[name] = self._outputs[source[0]][source[1]]
         return found
 
     def _failure(self) -> JobFailedError:
         names = list(self._failed)
         first = self._failed[names[0]]
-        what = f"Step '{names[0]}' failed" if len(names) == 1 else f"Steps {', '.join(map(repr, names))} failed"
-        return JobFailedError(first.code, f"{what}. {names[0]}: {first.message}", tail=first.tail)
+        message = f"Step '{names[0]}' failed. {first.message}"
+        if len(names) > 1:
+            message += f" Steps that failed too: {', '.join(names[1:])}."
+        return JobFailedError(first.code, message, tail=first.tail)
 
 
 def _component(step: Step) -> str | None:

@@ -42,6 +42,7 @@ class _Planner:
         self._workspace = workspace
         self._given = properties
         self._problems = Problems()
+        self._bad_computes: set[str] = set()
 
     def plan(self) -> Plan:
         kind = str(self._given.get("jobType") or "").lower()
@@ -195,7 +196,9 @@ class _Planner:
         try:
             most = nodes.capacity_of(self._services, self._workspace, name)
         except AzureError as error:
-            self._problems.add(where, error.message)
+            if name not in self._bad_computes:  # once is enough: all steps may share it
+                self._bad_computes.add(name)
+                self._problems.add(where, error.message)
             return
         if instances is not None and instances > most:
             self._problems.add(

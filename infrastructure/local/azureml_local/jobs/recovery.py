@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 
 from . import states
@@ -14,10 +15,9 @@ REASON = "The local workspace ended while this run was under way, so the run was
 
 async def recover(engine: Engine) -> None:
     """Look at every run that has not ended."""
-    for workspace in engine.services.workspaces():
-        for run in engine.runs.all(workspace):
-            if not run.ended and not lives_elsewhere(engine.runs, run):
-                await _end(engine, run)
+    runs = [run for workspace in engine.services.workspaces() for run in engine.runs.all(workspace)]
+    lost = [run for run in runs if not run.ended and not lives_elsewhere(engine.runs, run)]
+    await asyncio.gather(*(_end(engine, run) for run in lost))
 
 
 async def _end(engine: Engine, run: Run) -> None:
