@@ -204,6 +204,15 @@ KNOWN: tuple[Known, ...] = (
         "https://learn.microsoft.com/cli/azure/use-azure-cli-successfully-troubleshooting#work-behind-a-proxy",
     ),
     Known(
+        "network",
+        r"Connection refused|Name or service not known|nodename nor servname|Tunnel connection failed|timed out"
+        r"|Network is unreachable|Temporary failure in name resolution",
+        "This runner does not reach Azure.",
+        "Check the network, the firewall, and HTTPS_PROXY where there is a proxy.",
+        "https://learn.microsoft.com/azure/machine-learning/how-to-access-azureml-behind-firewall",
+        ExitCode.LOST,
+    ),
+    Known(
         "throttled",
         r"TooManyRequests|\b429\b",
         "Azure limits how often this subscription may ask, and went on refusing.",

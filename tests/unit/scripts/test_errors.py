@@ -30,6 +30,7 @@ SAYS = {
     "az-missing": "[Errno 2] No such file or directory: 'az'",
     "extension": "ERROR: 'ml' is misspelled or not recognized by the system.",
     "certificate": "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: unable to get local issuer certificate",
+    "network": "login.microsoftonline.com: [Errno 111] Connection refused",
     "throttled": "429 TooManyRequests: slow down",
 }
 LOGS = {
@@ -85,6 +86,7 @@ def test_the_exit_codes_are_fixed() -> None:
         "AZURE": 4,
         "TIMEOUT": 5,
         "LOST": 6,
+        "REJECTED": 7,
         "INTERRUPTED": 130,
         "TERMINATED": 143,
     }

@@ -42,7 +42,7 @@ def server(authority: trustme.CA) -> Iterator[str]:
     authority.issue_cert("localhost").configure_cert(context)
     httpd = http.server.HTTPServer(("127.0.0.1", 0), Handler)
     httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
-    thread = threading.Thread(target=httpd.serve_forever, daemon=True)
+    thread = threading.Thread(target=httpd.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield f"https://localhost:{httpd.server_address[1]}"
     httpd.shutdown()
