@@ -101,17 +101,24 @@ def _pipeline(document: Document, properties: Document, tenant: str) -> Entity:
     known(properties, *_COMMON, "settings", "jobs")
     if properties.get("componentId"):
         raise UnfamiliarError("a pipeline job of a component")
-    head = _head(document, properties, tenant)
-    if not head["tags"]:
-        del head["tags"]
-    return {
-        **head,
+    entity: Entity = {
+        **_head(document, properties, tenant),
         **fields(compute=_short(properties.get("computeId")), type_="pipeline"),
         "settings": _settings(properties.get("settings") or {}),
         "inputs": {name: _job_input(value) for name, value in (properties.get("inputs") or {}).items()},
         "outputs": {name: _job_output(value) for name, value in (properties.get("outputs") or {}).items()},
         "jobs": {name: _node(value) for name, value in (properties.get("jobs") or {}).items()},
     }
+    pruned: Entity = _without_empty(entity)
+    return pruned
+
+
+def _without_empty(value: Any) -> Any:
+    """Pipelines are shown without nulls and empty mappings, at any depth; commands keep theirs."""
+    if isinstance(value, dict):
+        pruned = {name: _without_empty(part) for name, part in value.items()}
+        return {name: part for name, part in pruned.items() if part is not None and part != {}}
+    return [_without_empty(part) for part in value] if isinstance(value, list) else value
 
 
 def _settings(settings: Document) -> Entity:
@@ -137,8 +144,8 @@ def _node(node: Document) -> Entity:
     known(limits, "timeout")
     timeout = seconds(limits.get("timeout"))
     return fields(
-        environment_variables=node.get("environment_variables") or None,
-        resources=node.get("resources") or None,
+        environment_variables=node.get("environment_variables"),
+        resources=node.get("resources"),
         inputs={name: _node_input(value) for name, value in (node.get("inputs") or {}).items()},
         outputs={name: _node_output(value) for name, value in (node.get("outputs") or {}).items()},
         component=_short(node["componentId"]),
