@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from azureml_local import settings as workspace_settings
 from azureml_local import shell_environment, tools
 from azureml_local.extension_index import extension_wheel
@@ -35,7 +36,12 @@ class LocalWorkspace:
     ) -> subprocess.CompletedProcess[str]:
         """Run a command in the workspace's environment; extra keyword arguments are more variables."""
         done = subprocess.run(
-            command, env={**self.environment, **extra}, cwd=cwd or REPOSITORY, capture_output=True, text=True, check=False
+            command,
+            env={**self.environment, **extra},
+            cwd=cwd or REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if check and done.returncode != 0:
             pytest.fail(f"{' '.join(command)} exited {done.returncode}\n{done.stdout}\n{done.stderr}")

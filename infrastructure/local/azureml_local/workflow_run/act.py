@@ -107,7 +107,7 @@ def command(run: ActRun) -> list[str]:
 def execute(run: ActRun, feed: Callable[[str], None]) -> int:
     """Run act to its end, handing on each line. SIGINT and SIGTERM go on to act, which cancels the workflow.
 
-    Returns act's exit code. The private files and the throw-away HOME are gone afterwards, however it ended.
+    Returns act's exit code, or 130 when it was cancelled: act itself calls that a failure like any other. The private files and the throw-away HOME are gone afterwards, however it ended.
     """
     private = {".env": run.env, ".secrets": run.secrets, ".vars": run.variables}
     home = run.folder / "home"
@@ -126,35 +126,37 @@ def execute(run: ActRun, feed: Callable[[str], None]) -> int:
             errors="replace",
             start_new_session=True,
         )
-        with _forwarding(process):
+        with _Forwarding(process) as forwarding:
             assert process.stdout is not None
             for line in process.stdout:
                 feed(line)
-            return process.wait()
+            code = process.wait()
+        return 130 if forwarding.asked else code
     finally:
         for name in private:
             (run.folder / name).unlink(missing_ok=True)
         shutil.rmtree(home, ignore_errors=True)
 
 
-class _forwarding:  # noqa: N801 - reads as a with-statement's verb
-    """Hand SIGINT and SIGTERM to act while it runs; a second one ends it at once."""
+class _Forwarding:
+    """Hands SIGINT and SIGTERM to act while it runs; a second one ends it at once. `asked`: one has come."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
         self._before: dict[signal.Signals, object] = {}
-        self._asked = False
+        self.asked = False
 
     def _forward(self, number: int, _frame: object) -> None:
-        if self._asked:
+        if self.asked:
             self._process.kill()
-        self._asked = True
+        self.asked = True
         self._process.send_signal(signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> _Forwarding:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._before[number] = signal.signal(number, self._forward)
+        return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():

@@ -28,6 +28,7 @@ from .workflow_file import WorkflowError
 
 # Other repositories name the suite by its GitHub name; the documentation's placeholder works too.
 PLACEHOLDER = "OWNER/REPO"
+CANCELLED = 130
 DEFAULT_REPOSITORY = "local/repository"
 
 
@@ -217,21 +218,16 @@ def keep_summaries(record: RunRecord, folder: Path) -> list[Path]:
 def execute(run: act.ActRun, terminal: Terminal) -> tuple[RunRecord, int]:
     """Run it, showing and recording; the code is 0, 1, or 130 when it was cancelled."""
     reader = Reader(terminal.show, time.monotonic)
-    interrupted = False
     with (run.folder / "act.jsonl").open("w") as log:
 
         def feed(line: str) -> None:
             log.write(line)
             reader.feed(line)
 
-        try:
-            code = act.execute(run, feed)
-        except KeyboardInterrupt:
-            interrupted, code = True, 130
-    record = reader.record
-    if code in {130, -2, -15} or interrupted:
-        return record, 130
-    return record, 0 if record.succeeded else 1
+        code = act.execute(run, feed)
+    if code == CANCELLED:
+        return reader.record, CANCELLED
+    return reader.record, 0 if reader.record.succeeded else 1
 
 
 def report(record: RunRecord, run: act.ActRun, code: int) -> None:
@@ -244,7 +240,7 @@ def report(record: RunRecord, run: act.ActRun, code: int) -> None:
         print("No job ran: every job's `if:` was false, or act could not read the workflow.")
     for problem in record.problems:
         print(f"✗ {problem}")
-    outcome = {0: "succeeded", 130: "was cancelled"}.get(code, "failed")
+    outcome = {0: "succeeded", CANCELLED: "was cancelled"}.get(code, "failed")
     print(f"\n{run.workflow.name} {outcome}. Summaries, artifacts and the full log: {run.folder}")
 
 
