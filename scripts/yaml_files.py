@@ -114,7 +114,10 @@ def read_environment(path: Path) -> tuple[EnvironmentFile, list[Problem]]:
     if "build" in keys and keys & {"image", "conda_file"}:
         wrong("`build:` excludes `image:` and `conda_file:`; use one or the other.")
 
-    parts: list[object] = [[list(each.path), each.value] for each in scalars if each.path[0] not in _ABOUT]
+    # Paths count by what they lead to, so that a moved folder is the same environment.
+    leading = {("conda_file",), ("build", "path")}
+    kept = [each for each in scalars if each.path[0] not in _ABOUT and each.path not in leading]
+    parts: list[object] = [[list(each.path), each.value] for each in kept]
     conda = top.get("conda_file")
     if conda is not None and (path.parent / conda.value).is_file():
         inner, found = load(path.parent / conda.value)

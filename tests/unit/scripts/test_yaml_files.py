@@ -95,6 +95,11 @@ def test_a_fingerprint_follows_content(tmp_path: Path, change: dict[str, str]) -
     assert fingerprint(tmp_path / "a", **CONDA) != fingerprint(tmp_path / "b", **{**CONDA, **change})
 
 
+def test_a_moved_conda_file_is_the_same_environment(tmp_path: Path) -> None:
+    moved = {"env_yml": CONDA["env_yml"].replace("c.yml", "sub/d.yml"), "sub__d_yml": CONDA["c_yml"]}
+    assert fingerprint(tmp_path / "a", **CONDA) == fingerprint(tmp_path / "b", **moved)
+
+
 def test_a_build_context_counts_with_every_file(tmp_path: Path) -> None:
     files = {
         "env_yml": "name: e\nbuild:\n  path: ctx\n  dockerfile_path: docker/Dockerfile\n",
