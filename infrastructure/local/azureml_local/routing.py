@@ -77,10 +77,13 @@ class Routes:
     """A list of routes that parts fill and the dispatcher searches, first match wins."""
 
     rows: list[Route] = field(default_factory=list)
+    _by_method: dict[tuple[Host, str], list[Route]] = field(default_factory=dict)
 
     def add(self, host: Host, method: str, pattern: str, *, authenticated: bool = True) -> Callable[[Handler], Handler]:
         def keep(handler: Handler) -> Handler:
-            self.rows.append(Route(host, method, pattern, handler, authenticated, _compile(pattern)))
+            row = Route(host, method, pattern, handler, authenticated, _compile(pattern))
+            self.rows.append(row)
+            self._by_method.setdefault((host, method), []).append(row)
             return handler
 
         return keep
@@ -105,8 +108,8 @@ class Routes:
 
     def find(self, host: Host, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         """The first route for this host, method and decoded path, with its path parameters."""
-        for row in self.rows:
-            if row.host is host and row.method == method and (match := row.regex.match(path)):
+        for row in self._by_method.get((host, method), ()):
+            if match := row.regex.match(path):
                 return row, match.groupdict()
         return None
 

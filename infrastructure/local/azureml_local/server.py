@@ -61,6 +61,7 @@ async def serve(paths: StatePaths, config: settings.Settings) -> None:
         http="httptools",
         lifespan="off",
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=2,
     )

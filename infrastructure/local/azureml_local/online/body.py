@@ -54,14 +54,13 @@ class RequestBody:
     async def send_to(self, connection: Connection, head: bytes) -> None:
         """Write head and body; stops early when the instance answers early."""
         if not self._more:
-            connection.write(head + self._first)
+            await connection.send(head + self._first)
             return
         chunked = self._length is None
-        connection.write(head + _piece(self._first, chunked))
+        await connection.send(head + _piece(self._first, chunked))
         kept: list[bytes] | None = [self._first] if self._when_whole else None
         size = len(self._first)
         while self._more and not connection.answering:
-            await connection.drain()
             piece = await self._next()
             size += len(piece)
             if kept is not None:
@@ -69,9 +68,9 @@ class RequestBody:
                 if size > MIRRORED:
                     kept = None
             if piece:
-                connection.write(_piece(piece, chunked))
+                await connection.send(_piece(piece, chunked))
         if chunked and not self._more:
-            connection.write(b"0\r\n\r\n")
+            await connection.send(b"0\r\n\r\n")
         if kept is not None and self._when_whole is not None and not self._more:
             self._when_whole(b"".join(kept), _length_header(size))
 

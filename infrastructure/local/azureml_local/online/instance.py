@@ -173,7 +173,7 @@ class Instance:
             connection = await self.target.pool.connection()
             timer = loop.call_later(seconds, connection.fail, asyncio.TimeoutError())
             try:
-                connection.write(b"GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
+                await connection.send(b"GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
                 await connection.head()
                 while not connection.done:
                     await connection.chunk()

@@ -178,7 +178,8 @@ class _Answer(Response):
         connection = await target.pool.connection()
         timer = asyncio.get_running_loop().call_at(deadline, connection.fail, asyncio.TimeoutError())
         try:
-            connection.begin(answer_has_body=method != "HEAD")
+            if method == "HEAD":
+                connection.begin(answer_has_body=False)
             await body.send_to(connection, head)
             await connection.head()
             await send(
@@ -279,7 +280,7 @@ async def _mirrored(backend: Backend, head: bytes, body: bytes) -> None:
             connection = await target.pool.connection()
             timer = loop.call_at(deadline, connection.fail, asyncio.TimeoutError())
             try:
-                connection.write(head + body)
+                await connection.send(head + body)
                 await connection.head()
                 while not connection.done:
                     await connection.chunk()

@@ -2,22 +2,21 @@
 
 It streams in both directions and keeps connections that the server keeps. gunicorn's sync workers, the inference
 server's default, close after every answer and block on a connection that says nothing; so a connection is opened only
-when there is something to send.
+when there is something to send. That makes opening one part of every request, which is why this works on sockets and
+not on asyncio's transports: those take several turns of the event loop to open and close.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import deque
-from collections.abc import Sequence
 
 import httptools
 
-HeaderList = Sequence[tuple[bytes, bytes]]
-
 WHOLE = 64 * 1024  # answers up to this size are handed on in one piece
-_HIGH_WATER = 512 * 1024
-_LOW_WATER = 64 * 1024
+_READ = 256 * 1024
+_HIGH_WATER = 1024 * 1024
 _IDLE_CONNECTIONS = 64
 _NO_BODY = frozenset({204, 304})
 
@@ -26,14 +25,14 @@ class UpstreamError(ConnectionError):
     """The server broke off before its answer was whole."""
 
 
-class Connection(asyncio.Protocol):
-    """A connection to a server. `begin`, write, `head`, then `chunk` until it is empty."""
+class Connection:
+    """A connection to a server. `begin`, `send`, `head`, then `chunk` until it is `done`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, connected: socket.socket) -> None:
         self._loop = loop
-        self._transport: asyncio.Transport | None = None
+        self._socket = connected
+        self._reading = False
         self._waiter: asyncio.Future[None] | None = None
-        self._writable: asyncio.Future[None] | None = None
         self._error: BaseException | None = None
         self._closed = False
         self.begin()
@@ -42,28 +41,29 @@ class Connection(asyncio.Protocol):
         """Get ready for a request. answer_has_body: False for HEAD, whose answer only announces one."""
         self._parser = httptools.HttpResponseParser(self)
         self._answer_has_body = answer_has_body
-        self._headed = self._complete = self._until_close = self._paused = False
-        self._whole = False
+        self._headed = self._complete = self._until_close = self._whole = False
         self._chunks: deque[bytes] = deque()
         self._buffered = 0
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
+        self._read_on()
 
     # -- for the caller ------------------------------------------------------------------------------------------
 
-    def write(self, data: bytes) -> None:
-        assert self._transport is not None
-        if not self._closed:
-            self._transport.write(data)
-
-    async def drain(self) -> None:
-        """Wait until more may be written. Returns, too, when the answer is there already or the server is gone."""
-        while self._writable is not None and not self._headed and self._error is None and not self._closed:
-            await asyncio.shield(self._writable)
+    async def send(self, data: bytes) -> None:
+        """Send it all; less when the answer begins meanwhile or the server is gone, which `head` will tell."""
+        rest = memoryview(data)
+        while rest and not self.answering:
+            try:
+                rest = rest[self._socket.send(rest) :]
+            except BlockingIOError:
+                await self._writable()
+            except OSError:
+                return  # the answer may still be there to read
 
     @property
     def answering(self) -> bool:
-        """Whether the answer has begun, so that the rest of the request no longer matters."""
+        """Whether the answer has begun, or never will, so that the rest of the request no longer matters."""
         return self._headed or self._closed
 
     async def head(self) -> None:
@@ -75,12 +75,10 @@ class Connection(asyncio.Protocol):
         """The next piece of the body; empty at its end."""
         while not self._chunks and not self._complete:
             await self._wait()
-        data = b"".join(self._chunks)
+        data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks.clear()
         self._buffered = 0
-        if self._paused and self._transport is not None:
-            self._paused = False
-            self._transport.resume_reading()
+        self._read_on()
         return data
 
     @property
@@ -104,9 +102,12 @@ class Connection(asyncio.Protocol):
         self._wake()
 
     def close(self) -> None:
-        self._closed = True
-        if self._transport is not None:
-            self._transport.abort()
+        if not self._closed:
+            self._closed = True
+            self._read_no_more()
+            self._socket.close()
+
+    # -- waiting -------------------------------------------------------------------------------------------------
 
     async def _wait(self) -> None:
         if self._error is not None:
@@ -119,46 +120,61 @@ class Connection(asyncio.Protocol):
         if self._error is not None and not self._complete:
             raise self._error
 
+    async def _writable(self) -> None:
+        descriptor = self._socket.fileno()
+        self._waiter = self._loop.create_future()
+        self._loop.add_writer(descriptor, self._wake)
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+            self._loop.remove_writer(descriptor)
+
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-        if self._writable is not None and not self._writable.done():
-            self._writable.set_result(None)
 
-    # -- asyncio.Protocol ----------------------------------------------------------------------------------------
+    # -- reading -------------------------------------------------------------------------------------------------
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+    def _read_on(self) -> None:
+        if not self._reading and not self._closed:
+            self._reading = True
+            self._loop.add_reader(self._socket.fileno(), self._readable)
 
-    def data_received(self, data: bytes) -> None:
+    def _read_no_more(self) -> None:
+        if self._reading:
+            self._reading = False
+            self._loop.remove_reader(self._socket.fileno())
+
+    def _readable(self) -> None:
+        try:
+            data = self._socket.recv(_READ)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._ended(error)
+            return
+        if not data:
+            self._ended(None)
+            return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
-            if not self._complete:
-                self.fail(UpstreamError(f"the server's answer is not HTTP: {error}"))
+            self._ended(UpstreamError(f"the server's answer is not HTTP: {error}"))
             return
         if self._complete or (self._headed and not self._whole):
             self._wake()
+        if self._buffered > _HIGH_WATER:
+            self._read_no_more()
 
-    def eof_received(self) -> None:
-        return None
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._closed = True
-        if self._headed and self._until_close and exc is None:
+    def _ended(self, error: Exception | None) -> None:
+        """The server closed the connection; without an error that may be the end of its answer."""
+        self.close()
+        if error is None and self._headed and self._until_close:
             self._complete = True
-        if not self._complete and self._error is None:
-            self._error = UpstreamError("the server closed the connection before its answer was whole")
+        elif not self._complete and self._error is None:
+            self._error = error or UpstreamError("the server closed the connection before its answer was whole")
         self._wake()
-
-    def pause_writing(self) -> None:
-        self._writable = self._loop.create_future()
-
-    def resume_writing(self) -> None:
-        writable, self._writable = self._writable, None
-        if writable is not None and not writable.done():
-            writable.set_result(None)
 
     # -- httptools -----------------------------------------------------------------------------------------------
 
@@ -167,12 +183,17 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self.status = self._parser.get_status_code()
-        if self.status == 100:  # an answer to Expect, which is never sent; the real one follows
+        if self.status < 200:  # an interim answer; the real one follows
             self.headers = []
             return
         self._headed = True
-        length = next((int(value) for name, value in self.headers if name == b"content-length"), None)
-        chunked = any(name == b"transfer-encoding" for name, _ in self.headers)
+        length: int | None = None
+        chunked = False
+        for name, value in self.headers:
+            if name == b"content-length":
+                length = int(value)
+            elif name == b"transfer-encoding":
+                chunked = True
         if not self._answer_has_body or self.status in _NO_BODY:
             self._complete = True
         elif length is not None:
@@ -183,9 +204,6 @@ class Connection(asyncio.Protocol):
     def on_body(self, data: bytes) -> None:
         self._chunks.append(data)
         self._buffered += len(data)
-        if self._buffered > _HIGH_WATER and not self._paused and self._transport is not None:
-            self._paused = True
-            self._transport.pause_reading()
 
     def on_message_complete(self) -> None:
         if self._headed:
@@ -196,7 +214,7 @@ class Pool:
     """The connections to one server."""
 
     def __init__(self, port: int) -> None:
-        self._port = port
+        self._address = ("127.0.0.1", port)
         self._idle: list[Connection] = []
 
     async def connection(self) -> Connection:
@@ -207,8 +225,15 @@ class Pool:
                 kept.begin()
                 return kept
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(lambda: Connection(loop), "127.0.0.1", self._port)
-        return connection
+        new = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            new.setblocking(False)
+            new.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await loop.sock_connect(new, self._address)
+        except BaseException:
+            new.close()
+            raise
+        return Connection(loop, new)
 
     def give_back(self, connection: Connection) -> None:
         """Keep the connection if its answer was taken whole and the server keeps it, else close it."""

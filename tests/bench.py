@@ -1,0 +1,254 @@
+"""What the router costs: requests/s and latency through it and directly at the inference server, side by side.
+
+    make bench        # or: python tests/bench.py [seconds per measurement]
+
+One run, one machine, one model that does nothing; the two ways take turns (A B A B …), so what else the machine does
+hits both. Only the ratios mean something. Three ways are measured:
+
+    direct    HTTP to the inference server's own port, as the router talks to it
+    router    HTTPS to the workspace: TLS, the key, the traffic's weights, a turn, the answer back
+    redirect  the same through the loopback proxy that `azureml-local env` points clients at
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import os
+import re
+import ssl
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from azureml_local import daemon, settings
+from azureml_local.paths import REPOSITORY, StatePaths
+from azureml_local.settings import Settings
+
+SCORING = "def init():\n    pass\n\ndef run(raw):\n    return {'length': len(raw)}\n"
+CONDA = "dependencies: [python=3.11, pip, {pip: [azureml-inference-server-http]}]"
+ENDPOINT = "bench-router"
+BODY = json.dumps({"input_data": [[0.5] * 12] * 4}).encode()
+ROUNDS = 5
+CLIENTS = (1, 8)
+API = "?api-version=2023-04-01"
+
+
+@dataclass
+class Workspace:
+    """A workspace of its own, on a temporary folder."""
+
+    paths: StatePaths
+    config: Settings
+    context: ssl.SSLContext = field(init=False)
+    token: str = ""
+
+    def __post_init__(self) -> None:
+        self.context = ssl.create_default_context(cafile=str(self.paths.certificates / "ca.pem"))
+
+    def call(self, host: str, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
+        connection = http.client.HTTPSConnection("127.0.0.1", self.config.server_port, context=self.context)
+        connection.request(method, path, body, {"Host": host, **headers})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+    def sign_in(self) -> None:
+        config = self.config
+        form = (
+            f"grant_type=client_credentials&client_id={config.client_id}&client_secret={config.client_secret}"
+            "&scope=https://management.azure.com//.default"
+        )
+        kind = "application/x-www-form-urlencoded"
+        path = f"/{config.tenant_id}/oauth2/v2.0/token"
+        _, body = self.call("login.microsoftonline.com", "POST", path, form.encode(), **{"Content-Type": kind})
+        self.token = json.loads(body)["access_token"]
+
+    def arm(self, method: str, path: str, body: Any = None) -> Any:
+        """One call below the workspace; fails with Azure's message."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        status, answer = self.call(
+            "management.azure.com", method, self.config.workspace_id + path + API, data, **headers
+        )
+        if status >= 400:
+            raise SystemExit(f"bench: {method} {path}: {status} {answer.decode()}")
+        return json.loads(answer) if answer else None
+
+    def wait(self, path: str) -> None:
+        """Until the resource's operation has ended."""
+        while True:
+            state = self.arm("GET", path)["properties"]["provisioningState"]
+            if state == "Succeeded":
+                return
+            if state == "Failed":
+                logs = self.arm("POST", path + "/getLogs", {"tail": 30}) if "/deployments/" in path else {}
+                raise SystemExit(f"bench: {path} failed\n{logs.get('content', '')}")
+            time.sleep(0.1)
+
+
+def deploy(workspace: Workspace) -> tuple[str, int]:
+    """The endpoint with one deployment and all the traffic; returns its key and the inference server's port."""
+    guid = workspace.config.workspace_guid
+    folder = workspace.paths.blobs / workspace.config.storage_account / f"azureml-blobstore-{guid}" / "bench" / "code"
+    folder.mkdir(parents=True)
+    (folder / "score.py").write_text(SCORING)
+    store = f"https://{workspace.config.storage_account}.blob.core.windows.net/azureml-blobstore-{guid}"
+    workspace.arm("PUT", "/codes/bench/versions/1", {"properties": {"codeUri": f"{store}/bench/code"}})
+    image = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu20.04"
+    workspace.arm("PUT", "/environments/bench/versions/1", {"properties": {"image": image, "condaFile": CONDA}})
+    endpoint = f"/onlineEndpoints/{ENDPOINT}"
+    workspace.arm("PUT", endpoint, {"properties": {"authMode": "Key"}})
+    workspace.wait(endpoint)
+    deployment = {
+        "sku": {"name": "Default", "capacity": 1},
+        "properties": {
+            "endpointComputeType": "Managed",
+            "environmentId": f"{workspace.config.workspace_id}/environments/bench/versions/1",
+            "codeConfiguration": {
+                "codeId": f"{workspace.config.workspace_id}/codes/bench/versions/1",
+                "scoringScript": "score.py",
+            },
+            "requestSettings": {"maxConcurrentRequestsPerInstance": 64},
+        },
+    }
+    workspace.arm("PUT", endpoint + "/deployments/blue", deployment)
+    workspace.wait(endpoint + "/deployments/blue")
+    workspace.arm("PUT", endpoint, {"properties": {"authMode": "Key", "traffic": {"blue": 100}}})
+    workspace.wait(endpoint)
+    logs = workspace.arm("POST", endpoint + "/deployments/blue/getLogs", {"tail": 100})["content"]
+    port = re.findall(r"Listening at: http://127\.0\.0\.1:(\d+)", logs)[-1]
+    return str(workspace.arm("POST", endpoint + "/listKeys")["primaryKey"]), int(port)
+
+
+# -- load --------------------------------------------------------------------------------------------------------------
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Connect = Callable[[], Awaitable[Streams]]
+
+
+@dataclass
+class Way:
+    """One way to the model, and what was measured on it: latencies in seconds, requests per second of each round."""
+
+    name: str
+    connect: Connect
+    request: bytes
+    latencies: list[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
+
+    def percentile(self, share: float) -> float:
+        return sorted(self.latencies)[min(int(len(self.latencies) * share), len(self.latencies) - 1)]
+
+
+def request(host: str, key: str) -> bytes:
+    return (
+        f"POST /score HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(BODY)}\r\n\r\n"
+    ).encode() + BODY
+
+
+def ways(workspace: Workspace, key: str, port: int) -> list[Way]:
+    config, context = workspace.config, workspace.context
+    host = f"{ENDPOINT}.{config.location}.inference.ml.azure.com"
+
+    async def direct() -> Streams:
+        return await asyncio.open_connection("127.0.0.1", port)
+
+    async def router() -> Streams:
+        return await asyncio.open_connection("127.0.0.1", config.server_port, ssl=context, server_hostname=host)
+
+    async def redirect() -> Streams:
+        reader, writer = await asyncio.open_connection("127.0.0.1", config.proxy_port)
+        writer.write(f"CONNECT {host}:443 HTTP/1.1\r\n\r\n".encode())
+        await reader.readuntil(b"\r\n\r\n")
+        loop = asyncio.get_running_loop()
+        inner = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(inner)
+        transport = await loop.start_tls(writer.transport, protocol, context, server_hostname=host)
+        assert transport is not None
+        inner.set_transport(transport)
+        return inner, asyncio.StreamWriter(transport, protocol, inner, loop)
+
+    asked = request(host, key)
+    return [Way("direct", direct, asked), Way("router", router, asked), Way("redirect", redirect, asked)]
+
+
+async def client(way: Way, until: float) -> int:
+    """Ask again and again; returns how many answers came. Fails on the first that is not 200."""
+    done = 0
+    streams: Streams | None = None
+    while time.perf_counter() < until:
+        begin = time.perf_counter()
+        reader, writer = streams = streams or await way.connect()
+        writer.write(way.request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        lowered = head.lower()
+        length = int(re.search(rb"content-length: (\d+)", lowered)[1])  # type: ignore[index]
+        body = await reader.readexactly(length)
+        way.latencies.append(time.perf_counter() - begin)
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise SystemExit(f"bench: {way.name}: {head.decode()}{body.decode()}")
+        if b"connection: close" in lowered:
+            writer.close()
+            streams = None
+        done += 1
+    if streams is not None:
+        streams[1].close()
+    return done
+
+
+async def measure(all_ways: list[Way], clients: int, seconds: float) -> None:
+    for way in all_ways:
+        way.latencies.clear()
+        way.rates.clear()
+    for number in range(ROUNDS + 1):
+        for way in all_ways:
+            begin = time.perf_counter()
+            counts = await asyncio.gather(*(client(way, begin + seconds) for _ in range(clients)))
+            way.rates.append(sum(counts) / (time.perf_counter() - begin))
+            if number == 0:  # the first round warms up
+                way.latencies.clear()
+                way.rates.clear()
+
+
+def report(all_ways: list[Way], clients: int) -> None:
+    base = all_ways[0]
+    print(f"\n{clients} client{'s' * (clients != 1)}, {ROUNDS} rounds, medians of the rounds")
+    print(f"{'':10}{'requests/s':>12}{'of direct':>11}{'p50 ms':>9}{'p95 ms':>9}{'p50 more':>10}")
+    for way in all_ways:
+        rate = statistics.median(way.rates)
+        ratio = rate / statistics.median(base.rates)
+        p50, p95 = way.percentile(0.5) * 1000, way.percentile(0.95) * 1000
+        more = p50 - base.percentile(0.5) * 1000
+        print(f"{way.name:10}{rate:12.0f}{ratio:10.0%} {p50:9.2f}{p95:9.2f}{more:+10.2f}")
+
+
+def main(argv: list[str]) -> int:
+    seconds = float(argv[0]) if argv else 1.0
+    cache = Path(os.environ.get("AZUREML_LOCAL_CACHE") or REPOSITORY / ".azureml-local" / "cache")
+    with tempfile.TemporaryDirectory(prefix="azureml-local-bench-") as root:
+        paths = StatePaths(Path(root) / "state", cache)
+        os.environ["AZUREML_LOCAL_CACHE"] = str(cache)
+        daemon.start(paths, print)
+        try:
+            workspace = Workspace(paths, settings.load(paths))
+            workspace.sign_in()
+            print("deploying a model that does nothing")
+            key, port = deploy(workspace)
+            for clients in CLIENTS:
+                all_ways = ways(workspace, key, port)
+                asyncio.run(measure(all_ways, clients, seconds))
+                report(all_ways, clients)
+        finally:
+            daemon.stop(paths)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
