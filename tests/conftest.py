@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -76,6 +77,14 @@ class LocalWorkspace:
         return self.run(str(python), "-c", code, *arguments, check=check)
 
 
+def _link(source: str, target: str) -> None:
+    """A hard link, or a copy where the file system cannot."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 def start_workspace(root: Path, home: Path) -> LocalWorkspace:
     """Start a workspace with its state in `root`; tools and environments are shared between test processes."""
     cache = Path(os.environ.get("AZUREML_LOCAL_CACHE") or REPOSITORY / ".azureml-local" / "cache")
@@ -90,18 +99,19 @@ def start_workspace(root: Path, home: Path) -> LocalWorkspace:
     base |= {"AZUREML_LOCAL_CACHE": str(cache), "UV_CACHE_DIR": str(paths.uv_cache), "HOME": str(home)}
     subprocess.run([*COMMAND, "--state", str(root), "up"], env=base, check=True, capture_output=True, text=True)
     config = workspace_settings.load(paths)
-    # The extension takes seconds to install, and is the same for every test: shared by the wheel's content.
-    extensions = cache / "az-extensions" / extension_wheel().sha256[:12]
     environment = {
         **base,
         **shell_environment.variables(paths, config),
-        "AZURE_EXTENSION_DIR": str(extensions),
         "PATH": f"{shell_environment.bin_folder(paths)}:{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
     workspace = LocalWorkspace(paths, config, environment, home)
+    # The extension takes many seconds to install and is the same for every test: installed once for each content of
+    # its wheel, then linked into every workspace.
+    shared = cache / "az-extensions" / extension_wheel().sha256[:12]
     with tools.file_lock(cache / "az-extensions" / ".lock"):
-        if not (extensions / "ml").exists():
-            workspace.run("az", "extension", "add", "-n", "ml", "-y")
+        if not (shared / "ml").exists():
+            workspace.run("az", "extension", "add", "-n", "ml", "-y", AZURE_EXTENSION_DIR=str(shared))
+    shutil.copytree(shared / "ml", paths.az_extensions / "ml", copy_function=_link)
     return workspace
 
 
