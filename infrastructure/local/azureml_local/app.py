@@ -7,6 +7,7 @@ workspace. What no route knows is answered 501 and logged, never guessed at.
 from __future__ import annotations
 
 import fnmatch
+import functools
 import importlib
 import json
 import logging
@@ -40,6 +41,7 @@ PARTS = (
     "mlflow_server",
     "jobs",
     "run_history",
+    "batch",
     "online",
 )
 
@@ -63,6 +65,7 @@ _FAMILIES = (
 _AUDIENCES = {Host.ARM: ARM_AUDIENCES, Host.API: ARM_AUDIENCES | ML_AUDIENCES}
 
 
+@functools.lru_cache(maxsize=1024)
 def host_family(netloc: str) -> Host | None:
     """The family a Host header belongs to."""
     host = netloc.rpartition(":")[0] if netloc.rpartition(":")[2].isdigit() else netloc
@@ -108,7 +111,8 @@ class Application:
             response = AzureError(500, "InternalServerError", message).response()
         response.headers.setdefault("x-ms-request-id", str(uuid.uuid4()))
         response.headers.setdefault("x-ms-correlation-request-id", str(uuid.uuid4()))
-        log.debug("%s %s -> %s", request.method, _shown(request), response.status_code)
+        if log.isEnabledFor(logging.DEBUG):  # making the URL takes longer than all the rest of this
+            log.debug("%s %s -> %s", request.method, _shown(request), response.status_code)
         with suppress(ClientDisconnect):
             await response(scope, receive, send)
 
@@ -121,7 +125,7 @@ class Application:
             fault = await services.faults.response_for(request, family)
             if fault is not None:
                 return fault
-        found = services.routes.find(family, request.method, request.url.path)
+        found = services.routes.find(family, request.method, request.scope["path"])
         if found is None:
             return self._unknown(request, family)
         route, parameters = found
