@@ -58,6 +58,7 @@ class CommandRunner:
             while True:
                 engine.enter(run, states.QUEUED)
                 try:
+                    self._check_quota()
                     async with engine.pools.of(self._workspace, self._work.compute).hold(self._spec.instances):
                         outputs = await self._on_nodes(built)
                     break
@@ -70,6 +71,12 @@ class CommandRunner:
             return data.as_data(outputs)
         finally:
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    def _check_quota(self) -> None:
+        """Raises AzureError when a fault refuses the nodes."""
+        if self._services.faults is not None:
+            size = computes.nodes(self._services, self._workspace, self._work.compute).size
+            self._services.faults.check_run(self._run, size, self._spec.instances)
 
     # -- before it has nodes -------------------------------------------------------------------------------------
 

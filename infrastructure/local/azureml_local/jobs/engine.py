@@ -7,9 +7,10 @@ reason, in MLflow too.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from azureml_local.mlflow_server import MlflowUnavailableError, RunNotFoundError
 from azureml_local.routing import WorkspaceRef
@@ -43,7 +44,7 @@ class Work:
 class Engine:
     """The machinery of jobs.
 
-    preemptions: for each run on nodes now, what takes them away from it.  tasks: the steps under way, by run.
+    preemptions: for each run on nodes now, what takes them away from it.  tasks: the runs below others under way.
     """
 
     services: Services
@@ -140,6 +141,21 @@ class Engine:
                 ended = self.runs.advance(run, states.CANCELED, error=error, processes=None)
             self._say_end(ended)
             await self.tell_mlflow(ended)
+
+    async def child(self, run: Run, work: Coroutine[Any, Any, dict[str, Data]]) -> dict[str, Data]:
+        """Do the work of a run below another, so that it can be canceled by itself: a failure to its parent."""
+        task = self.tasks[(run.workspace, run.name)] = asyncio.create_task(work)
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.wait({task})
+            raise
+        finally:
+            self.tasks.pop((run.workspace, run.name), None)
+        if task.cancelled():
+            raise JobFailedError("Canceled", "It was canceled.")
+        return task.result()
 
     def _say_end(self, run: Run) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from azureml_local.routing import WorkspaceRef
 from azureml_local.services import Services
 
 from . import artifacts, client_runs, recovery, states
-from .command_runner import CommandRunner
+from .command_runner import CommandRunner, is_low_priority
 from .documents import changed_fields, editable
 from .engine import Engine, Work
 from .errors import JobFailedError
@@ -25,7 +25,7 @@ from .pipeline_runner import PipelineRunner, noted
 from .planning import plan_of
 from .processes import Launcher, SystemLauncher
 from .runs import Run, RunStore
-from .specs import CommandSpec, ParallelSpec, PipelineSpec, Plan
+from .specs import ParallelSpec, PipelineSpec, Plan, SweepSpec
 from .sweep_runner import SweepRunner
 from .values import Data
 
@@ -117,14 +117,18 @@ class JobManager:
 
     async def execute(self, work: Work) -> dict[str, Data]:
         """Do a run's work, whatever its kind, and end the run."""
+        living = self.engine.live(work.run, self._runner(work))
+        return await (living if work.run.parent is None else self.engine.child(work.run, living))
+
+    def _runner(self, work: Work) -> Callable[[], Awaitable[dict[str, Data]]]:
         spec = work.spec
         if isinstance(spec, PipelineSpec):
-            return await self.engine.live(work.run, PipelineRunner(self.engine, work, spec, self.execute))
-        if isinstance(spec, CommandSpec):
-            return await self.engine.live(work.run, CommandRunner(self.engine, work, spec))
+            return PipelineRunner(self.engine, work, spec, self.execute)
+        if isinstance(spec, SweepSpec):
+            return SweepRunner(self.engine, work, spec, self.execute)
         if isinstance(spec, ParallelSpec):
-            return await self.engine.live(work.run, ParallelRunner(self.engine, work, spec))
-        return await self.engine.live(work.run, SweepRunner(self.engine, work, spec, self.execute))
+            return ParallelRunner(self.engine, work, spec)
+        return CommandRunner(self.engine, work, spec)
 
     def _update(self, run: Run, properties: Mapping[str, Any]) -> Run:
         fields = changed_fields(run.definition, properties)
@@ -179,6 +183,11 @@ class JobManager:
         if event is None:
             raise bad_request(f"Run '{name}' has no nodes now: it is {run.status}.")
         event.set()
+
+    def on_low_priority(self, workspace: WorkspaceRef) -> list[str]:
+        """The names of the runs whose nodes may be taken away now."""
+        names = [name for owner, name in list(self.engine.preemptions) if owner == workspace.id]
+        return [name for name in names if is_low_priority(self.engine, self.get(workspace, name))]
 
     def delete(self, run: Run) -> None:
         """Forget a job that has ended, with its steps and logs. What it registered stays."""

@@ -70,9 +70,7 @@ class PipelineRunner:
         return [name for name, step in waiting.items() if step.needs <= self._outputs.keys()]
 
     def _ended(self, name: str, task: asyncio.Task[dict[str, Data]]) -> None:
-        if task.cancelled():
-            self._failed[name] = JobFailedError("Canceled", "The step was canceled.")
-        elif (error := task.exception()) is not None:
+        if (error := task.exception()) is not None:
             if not isinstance(error, JobFailedError):
                 raise error
             self._failed[name] = error
@@ -105,13 +103,7 @@ class PipelineRunner:
         if former is not None:
             return await self._reuse(step, run, *former)
         self._log.write(f"step {step.name} submitted as run {run.name}")
-        task = asyncio.current_task()
-        assert task is not None
-        self._engine.tasks[(run.workspace, run.name)] = task
-        try:
-            result = await self._execute(work)
-        finally:
-            self._engine.tasks.pop((run.workspace, run.name), None)
+        result = await self._execute(work)
         if key:
             reuse.remember(self._engine.services, run, key)
         return result

@@ -34,7 +34,8 @@ def command(**more: Any) -> dict[str, Any]:
         (command(computeId="/subscriptions/s/computes/nope"), "compute: Unknown compute target 'nope'."),
         (
             command(environmentId="azureml:plain:9"),
-            "environment: There is no environment 'plain' version '9' in workspace 'aml-local'. Versions of 'plain': 1.",
+            "environment: There is no environment 'plain' version '9' in workspace 'aml-local'. "
+            "Versions of 'plain': 1.",
         ),
         (
             command(environmentId="azureml:other@latest"),
@@ -72,8 +73,10 @@ def command(**more: Any) -> dict[str, Any]:
         ),
         (
             command(inputs={"d": {"jobInputType": "database", "uri": "x"}}),
-            "inputs.d: type 'database' is not one of literal, custom_model, mlflow_model, mltable, triton_model, "
-            "uri_file, uri_folder.",
+            (
+                "inputs.d: type 'database' is not one of literal, custom_model, mlflow_model, mltable, triton_model, "
+                "uri_file, uri_folder."
+            ),
         ),
         ({"jobType": "Dance"}, "jobType 'Dance' is not one of Command, Pipeline, Sweep."),
     ],
@@ -118,8 +121,10 @@ TRAIN = {
         ),
         (
             {"data": "${{parent.inputs.roows}}"},
-            "'${{parent.inputs.roows}}': the pipeline has no input 'roows' (an empty value counts as none); "
-            "it has: rows, lr",
+            (
+                "'${{parent.inputs.roows}}': the pipeline has no input 'roows' (an empty value counts as none); "
+                "it has: rows, lr"
+            ),
         ),
         (
             {"data": "${{parent.jobs.prepp.outputs.clean}}"},
@@ -132,8 +137,10 @@ TRAIN = {
         ),
         (
             {"data": "${{foo.bar}}"},
-            "'${{foo.bar}}' is not a binding. Use ${{parent.inputs.NAME}}, ${{parent.jobs.STEP.outputs.NAME}} or "
-            "${{parent.outputs.NAME}}",
+            (
+                "'${{foo.bar}}' is not a binding. Use ${{parent.inputs.NAME}}, ${{parent.jobs.STEP.outputs.NAME}} or "
+                "${{parent.outputs.NAME}}"
+            ),
         ),
         ({"lr": "abc"}, "must be a number, but 'abc' was given"),
         ({"lr": "1.5"}, "must not be greater than 1, but 1.5 was given"),
