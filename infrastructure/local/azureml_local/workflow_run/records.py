@@ -71,6 +71,7 @@ class Reader:
 
     def __init__(self, listener: Callable[[Event], None], clock: Callable[[], float]) -> None:
         self.record = RunRecord()
+        self._summarised: dict[str, list[tuple[str, ...]]] = {}
         self._tell = listener
         self._clock = clock
 
@@ -115,7 +116,7 @@ class Reader:
             return
         command = entry.get("command")
         if command == "summary":
-            job.summary += str(entry.get("content", ""))
+            self._summary(job, entry)
         elif command == "set-output":
             job.outputs[str(entry.get("name"))] = str(entry.get("arg", ""))
         elif command in {"warning", "error", "notice"}:
@@ -131,6 +132,14 @@ class Reader:
             self._tell(Event("line", job, message.rstrip("\n")))
         else:
             self._step(entry, job, message)
+
+    def _summary(self, job: JobRecord, entry: dict[str, Any]) -> None:
+        """Keep a step's summary. act tells a composite's twice: for its inner step and again for the composite."""
+        path = tuple(str(part) for part in entry.get("stepID") or [])
+        known = self._summarised.setdefault(job.name, [])
+        if not any(len(other) > len(path) and other[: len(path)] == path for other in known):
+            job.summary += str(entry.get("content", ""))
+        known.append(path)
 
     def _step(self, entry: dict[str, Any], job: JobRecord, message: str) -> None:
         path = entry.get("stepID") or []

@@ -57,6 +57,15 @@ def test_outputs_and_summaries_are_kept_by_job() -> None:
     assert reader.record.jobs["w/a"].summary == "# One\n# Two\n"
 
 
+def test_a_composites_summary_is_kept_once_although_act_tells_it_twice() -> None:
+    reader, _ = feed(
+        step("s", command="summary", content="# A\n", stepID=["1", "0"]),
+        step("s", command="summary", content="# A\n", stepID=["1"]),
+        step("s", command="summary", content="# B\n", stepID=["2"]),
+    )
+    assert reader.record.jobs["w/a"].summary == "# A\n# B\n"
+
+
 def test_log_lines_groups_and_annotations_are_shown_as_they_come() -> None:
     _, events = feed(
         step("hello\n", raw_output=True),
