@@ -107,7 +107,8 @@ def command(run: ActRun) -> list[str]:
 def execute(run: ActRun, feed: Callable[[str], None]) -> int:
     """Run act to its end, handing on each line. SIGINT and SIGTERM go on to act, which cancels the workflow.
 
-    Returns act's exit code, or 130 when it was cancelled: act itself calls that a failure like any other. The private files and the throw-away HOME are gone afterwards, however it ended.
+    Returns act's exit code, or 130 when it was cancelled: act itself calls that a failure like any other. The private
+    files and the throw-away HOME are gone afterwards, however it ended.
     """
     private = {".env": run.env, ".secrets": run.secrets, ".vars": run.variables}
     home = run.folder / "home"
