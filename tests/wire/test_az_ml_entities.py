@@ -54,13 +54,16 @@ MAKERS = {
     "job": (v2024_01_01_preview, "JobBase", job),
     "model": (v2023_08_01_preview, "ModelVersion", entities.Model._from_rest_object),
     "model-container": (v2023_08_01_preview, "ModelContainer", entities.Model._from_container_rest_object),
-    "online": (v2022_02_01_preview, "OnlineEndpointData", entities.OnlineEndpoint._from_rest_object),
+    "online-deployment": (v2023_04_01_preview, "OnlineDeployment", entities.OnlineDeployment._from_rest_object),
+    "online-endpoint": (v2022_02_01_preview, "OnlineEndpointData", entities.OnlineEndpoint._from_rest_object),
     "workspace": (v2024_10_01_preview, "Workspace",
                   lambda resource: entities.Workspace._from_rest_object(resource, v2_service_context={})),
 }
 found = {}
 for path in Path(sys.argv[1]).glob("*.json"):
-    api, model, make = MAKERS.get(path.stem) or MAKERS[path.stem.partition("-")[0]]
+    first, _, rest = path.stem.partition("-")
+    key = next(key for key in (path.stem, f"{first}-{rest.partition('-')[0]}", first) if key in MAKERS)
+    api, model, make = MAKERS[key]
     resource = getattr(api.models, model).deserialize(json.loads(path.read_text())["arm"])
     found[path.stem] = make(resource)._to_dict()
 print(json.dumps(found, default=str))

@@ -37,15 +37,15 @@ def snake(name: str) -> str:
     return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", words).lower()
 
 
-def _time(text: str | None) -> datetime | None:
+def moment(text: str | None) -> datetime | None:
     if not text:
         return None
     match = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,6})?\d*(Z|[+-]\d\d:\d\d)", text)
     if match is None:
         raise UnfamiliarError(f"time {text}")
     start, fraction, zone = match.groups()
-    moment = datetime.fromisoformat(f"{start}{(fraction or '.0').ljust(7, '0')}{zone.replace('Z', '+00:00')}")
-    return moment.astimezone(timezone.utc)
+    found = datetime.fromisoformat(f"{start}{(fraction or '.0').ljust(7, '0')}{zone.replace('Z', '+00:00')}")
+    return found.astimezone(timezone.utc)
 
 
 def seconds(duration: str | None) -> float | None:
@@ -63,7 +63,7 @@ def creation_context(document: Document) -> Entity | None:
     data = document.get("systemData")
     if not data:
         return None
-    created, modified = _time(data.get("createdAt")), _time(data.get("lastModifiedAt"))
+    created, modified = moment(data.get("createdAt")), moment(data.get("lastModifiedAt"))
     return fields(
         created_at=created.isoformat() if created else None,
         created_by=data.get("createdBy"),
@@ -74,15 +74,15 @@ def creation_context(document: Document) -> Entity | None:
     )
 
 
-def _identity(document: Document) -> Entity | None:
-    identity = document.get("identity")
-    if not identity:
+def identity(document: Document) -> Entity | None:
+    own = document.get("identity")
+    if not own:
         return None
-    known(identity, "type", "principalId", "tenantId")
+    known(own, "type", "principalId", "tenantId")
     return fields(
-        type=snake(identity["type"]),
-        principal_id=identity.get("principalId"),
-        tenant_id=identity.get("tenantId"),
+        type=snake(own["type"]),
+        principal_id=own.get("principalId"),
+        tenant_id=own.get("tenantId"),
     )
 
 
@@ -218,7 +218,7 @@ def workspace(document: Document) -> Entity:
         tags=document.get("tags"),
         mlflow_tracking_uri=properties.get("mlFlowTrackingUri"),
         public_network_access=properties.get("publicNetworkAccess"),
-        identity=_identity(document),
+        identity=identity(document),
         enable_data_isolation=properties.get("enableDataIsolation"),
     )
 
@@ -255,40 +255,6 @@ def compute(document: Document) -> Entity:
         idle_time_before_scale_down=int(idle) if idle is not None else None,
         ssh_public_access_enabled=inner.get("remoteLoginPortPublicAccess") == "Enabled",
         network_settings=None if public is None else {},
-        identity=_identity(document),
+        identity=identity(document),
         enable_node_public_ip=True if public is None else public,
-    )
-
-
-def online_endpoint(document: Document) -> Entity:
-    properties = document["properties"]
-    known(
-        properties, "authMode", "description", "properties", "provisioningState", "publicNetworkAccess", "scoringUri",
-        "swaggerUri", "traffic", "mirrorTraffic",
-    )  # fmt: skip
-    network = properties.get("publicNetworkAccess")
-    made: Entity = {}
-    system = document.get("systemData") or {}
-    for by, at in (("createdBy", "createdAt"), ("lastModifiedBy", "lastModifiedAt")):
-        moment = _time(system.get(at))
-        if by == "createdBy" and system.get(by):
-            made[by] = system[by]
-        if moment is not None:
-            made[at] = moment.strftime("%Y-%m-%dT%H:%M:%S.%f%z")
-    return fields(
-        id=document["id"],
-        name=document["name"],
-        description=properties.get("description"),
-        tags=document.get("tags") or {},
-        provisioning_state=properties.get("provisioningState"),
-        properties={**made, **(properties.get("properties") or {})},
-        auth_mode=snake(properties["authMode"]),
-        scoring_uri=properties.get("scoringUri"),
-        location=document.get("location"),
-        openapi_uri=properties.get("swaggerUri"),
-        identity=_identity(document),
-        traffic=properties.get("traffic") or {},
-        kind=document.get("kind"),
-        mirror_traffic=properties.get("mirrorTraffic") or {},
-        public_network_access=snake(network) if network else None,
     )

@@ -82,4 +82,5 @@ def _from_validation(error: Any) -> BaseException:
         text = format_create_validation_error(error, yaml_operation=from_yaml, cli=True, raw_error=error.raw_error)
         return CLIError(text)  # type: ignore[no-any-return]
     except (NotImplementedError, KeyError):  # the SDK has no long form for this kind of entity
-        return error  # type: ignore[no-any-return]
+        text = str(error.messages[0] if isinstance(error, ValidationError) else error)
+        return CLIError(text)  # type: ignore[no-any-return]

@@ -5,12 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from knack.log import get_logger
+from knack.util import CLIError
 
+from . import serving_entities
 from .online_endpoint import refuse_existing, refuse_local
+from .rest import Workspace, without_sdk
 from .sdk import Entity, Overrides, dump, dump_all, is_missing, load, ml_client, open_in_browser, overriding, wait
 
 logger = get_logger(__name__)
+API_VERSION = "2023-04-01-preview"
+LOGS_API_VERSION = "2022-02-01-preview"
 MAX_LOG_LINES = 5000
+_CONTAINERS = {"inference-server": "InferenceServer", "storage-initializer": "StorageInitializer"}
 
 
 def _open(client: Any, endpoint_name: str) -> None:
@@ -86,24 +92,43 @@ def show(
     web: bool = False,
 ) -> Entity:
     refuse_local(local)
-    client = ml_client(cmd, resource_group_name, workspace_name)
+
+    def with_rest() -> Entity:
+        workspace = Workspace(cmd, resource_group_name, workspace_name)
+        document = workspace.get(f"onlineEndpoints/{endpoint_name}/deployments/{name}", API_VERSION)
+        return serving_entities.online_deployment(document)
+
+    def with_sdk() -> Entity:
+        client = ml_client(cmd, resource_group_name, workspace_name)
+        entity: Entity = dump(client.online_deployments.get(name, endpoint_name))
+        return entity
+
     try:
-        deployment = client.online_deployments.get(name, endpoint_name)
+        shown = without_sdk(with_rest, with_sdk)
     except Exception as error:
         if is_missing(error):
             raise ValueError("Deployment does not exist.") from error
         raise
     if web:
-        _open(client, endpoint_name)
-    entity: Entity = dump(deployment)
-    return entity
+        _open(ml_client(cmd, resource_group_name, workspace_name), endpoint_name)
+    return shown
 
 
 def list_(
     cmd: Any, resource_group_name: str, workspace_name: str, endpoint_name: str, local: bool = False
 ) -> list[Entity]:
     refuse_local(local)
-    return dump_all(ml_client(cmd, resource_group_name, workspace_name).online_deployments.list(endpoint_name))
+
+    def with_rest() -> list[Entity]:
+        workspace = Workspace(cmd, resource_group_name, workspace_name)
+        documents = workspace.pages(f"onlineEndpoints/{endpoint_name}/deployments", API_VERSION)
+        return [serving_entities.online_deployment(document) for document in documents]
+
+    def with_sdk() -> list[Entity]:
+        client = ml_client(cmd, resource_group_name, workspace_name)
+        return dump_all(client.online_deployments.list(endpoint_name))
+
+    return without_sdk(with_rest, with_sdk)
 
 
 def delete(
@@ -132,8 +157,14 @@ def get_logs(
 ) -> None:
     """Print the log as it is, not as JSON."""
     refuse_local(local)
-    client = ml_client(cmd, resource_group_name, workspace_name)
-    log: str = client.online_deployments.get_logs(name, endpoint_name, int(lines), container_type=container)
+    body: Entity = {"tail": int(lines)}
+    if container:
+        if container not in _CONTAINERS:
+            raise CLIError(f"--container is one of {', '.join(_CONTAINERS)}, not '{container}'.")
+        body["containerType"] = _CONTAINERS[container]
+    workspace = Workspace(cmd, resource_group_name, workspace_name)
+    path = f"onlineEndpoints/{endpoint_name}/deployments/{name}/getLogs"
+    log = (workspace.post(path, LOGS_API_VERSION, body) or {}).get("content") or ""
     print(log.replace("\\n", "\n"))
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from knack.log import get_logger
 
-from . import entities
+from . import serving_entities
+from .entities import UnfamiliarError
 from .rest import Workspace, without_sdk
 from .sdk import Entity, Overrides, dump_all, is_missing, load, ml_client, open_in_browser, overriding, wait
 
@@ -57,7 +58,7 @@ def show(
         return with_sdk()
     workspace = Workspace(cmd, resource_group_name, workspace_name)
     path = f"onlineEndpoints/{name}"
-    return without_sdk(lambda: entities.online_endpoint(workspace.get(path, API_VERSION)), with_sdk)
+    return without_sdk(lambda: serving_entities.online_endpoint(workspace.get(path, API_VERSION)), with_sdk)
 
 
 def list_(cmd: Any, resource_group_name: str, workspace_name: str, local: bool = False) -> list[Entity]:
@@ -65,7 +66,7 @@ def list_(cmd: Any, resource_group_name: str, workspace_name: str, local: bool =
 
     def with_rest() -> list[Entity]:
         documents = Workspace(cmd, resource_group_name, workspace_name).pages("onlineEndpoints", API_VERSION)
-        return [entities.online_endpoint(document) for document in documents]
+        return [serving_entities.online_endpoint(document) for document in documents]
 
     def with_sdk() -> list[Entity]:
         return dump_all(ml_client(cmd, resource_group_name, workspace_name).online_endpoints.list())
@@ -166,7 +167,17 @@ def invoke(
 
 
 def get_credentials(cmd: Any, resource_group_name: str, workspace_name: str, name: str) -> Any:
-    return ml_client(cmd, resource_group_name, workspace_name).online_endpoints.get_keys(name)
+    def with_rest() -> Any:
+        workspace = Workspace(cmd, resource_group_name, workspace_name)
+        path = f"onlineEndpoints/{name}"
+        if workspace.get(path, API_VERSION)["properties"]["authMode"].lower() != "key":
+            raise UnfamiliarError("an endpoint without keys")
+        return workspace.post(f"{path}/listKeys", API_VERSION)
+
+    def with_sdk() -> Any:
+        return ml_client(cmd, resource_group_name, workspace_name).online_endpoints.get_keys(name)
+
+    return without_sdk(with_rest, with_sdk)
 
 
 def regenerate_keys(

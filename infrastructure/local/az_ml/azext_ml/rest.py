@@ -66,13 +66,13 @@ class Workspace:
                 return
             page = self._send("GET", page["nextLink"], {}).json()
 
-    def post(self, path: str, version: str, *, no_wait: bool = False) -> Document | None:
+    def post(self, path: str, version: str, body: Document | None = None, *, no_wait: bool = False) -> Document | None:
         """An action; a long-running one is waited for unless told not to. Its answer, if it has one."""
         from azure.core.polling import LROPoller
         from azure.core.rest import HttpRequest
         from azure.mgmt.core.polling.arm_polling import ARMPolling
 
-        request = HttpRequest("POST", self._url(path), params={"api-version": version})
+        request = HttpRequest("POST", self._url(path), params={"api-version": version}, json=body)
         started = self.client._pipeline.run(request)
         self._check(started.http_response)
         if started.http_response.status_code != 202:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from azext_ml import entities, job_entities
+from azext_ml import entities, job_entities, serving_entities
 from azext_ml.entities import UnfamiliarError
 
 DOCUMENTS = Path(__file__).parent / "documents"
@@ -22,9 +22,16 @@ CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "job": lambda document: job_entities.job(document, "TID"),
     "model": entities.model,
     "model-container": entities.model_container,
-    "online": entities.online_endpoint,
+    "online-deployment": serving_entities.online_deployment,
+    "online-endpoint": serving_entities.online_endpoint,
     "workspace": entities.workspace,
 }
+
+
+def converter(name: str) -> Callable[[Any], Any]:
+    """By the whole name, its first two words, or its first."""
+    first, _, rest = name.partition("-")
+    return next(CONVERTERS[key] for key in (name, f"{first}-{rest.partition('-')[0]}", first) if key in CONVERTERS)
 
 
 def document(name: str) -> Any:
@@ -34,8 +41,7 @@ def document(name: str) -> Any:
 @pytest.mark.parametrize("name", sorted(path.stem for path in DOCUMENTS.glob("*.json")))
 def test_a_document_becomes_what_the_sdk_makes_of_it(name: str) -> None:
     case = document(name)
-    convert = CONVERTERS.get(name) or CONVERTERS[name.partition("-")[0]]
-    assert convert(case["arm"]) == case["az"]
+    assert converter(name)(case["arm"]) == case["az"]
 
 
 def change(name: str, value: Any, *path: str) -> Any:
@@ -65,11 +71,13 @@ def change(name: str, value: Any, *path: str) -> Any:
         ("workspace", "Hub", ["kind"], "a Hub workspace"),
         ("workspace", {"isolationMode": "x"}, ["properties", "managedNetwork"], "managedNetwork"),
         ("model-version", {"publisher": "x"}, ["properties", "intellectualProperty"], "intellectualProperty"),
+        ("online-deployment", "Kubernetes", ["properties", "endpointComputeType"], "a Kubernetes deployment"),
+        ("online-deployment", {"collections": {}}, ["properties", "dataCollector"], "dataCollector"),
         ("environment-conda", "yesterday", ["systemData", "createdAt"], "time yesterday"),
     ],
 )
 def test_what_is_not_known_is_left_to_the_sdk(name: str, value: Any, path: list[str], says: str) -> None:
-    convert = CONVERTERS[name.partition("-")[0]]
+    convert = converter(name)
     with pytest.raises(UnfamiliarError, match=says):
         convert(change(name, value, *path))
 
