@@ -128,8 +128,43 @@ def deploy(workspace: Workspace) -> tuple[str, int]:
 
 # -- load --------------------------------------------------------------------------------------------------------------
 
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-Connect = Callable[[], Awaitable[Streams]]
+_LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
+
+
+class Line(asyncio.Protocol):
+    """A client's connection: one question, one answer, again and again."""
+
+    def __init__(self) -> None:
+        self.open = True
+        self._received = b""
+        self._answer: asyncio.Future[bytes] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport: Any = transport
+
+    async def ask(self, question: bytes) -> bytes:
+        """The whole answer, head and body."""
+        self._answer = asyncio.get_running_loop().create_future()
+        self._received = b""
+        self.transport.write(question)
+        return await self._answer
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        end = self._received.find(b"\r\n\r\n") + 4
+        if end < 4 or self._answer is None or self._answer.done():
+            return
+        length = _LENGTH.search(self._received, 0, end)
+        if len(self._received) >= end + (int(length[1]) if length else 0):
+            self._answer.set_result(self._received)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.open = False
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(ConnectionError(f"the connection broke off: {exc}"))
+
+
+Connect = Callable[[], Awaitable[Line]]
 
 
 @dataclass
@@ -157,23 +192,23 @@ def ways(workspace: Workspace, key: str, port: int) -> list[Way]:
     config, context = workspace.config, workspace.context
     host = f"{ENDPOINT}.{config.location}.inference.ml.azure.com"
 
-    async def direct() -> Streams:
-        return await asyncio.open_connection("127.0.0.1", port)
+    async def plain(to: int) -> Line:
+        return (await asyncio.get_running_loop().create_connection(Line, "127.0.0.1", to))[1]
 
-    async def router() -> Streams:
-        return await asyncio.open_connection("127.0.0.1", config.server_port, ssl=context, server_hostname=host)
+    async def direct() -> Line:
+        return await plain(port)
 
-    async def redirect() -> Streams:
-        reader, writer = await asyncio.open_connection("127.0.0.1", config.proxy_port)
-        writer.write(f"CONNECT {host}:443 HTTP/1.1\r\n\r\n".encode())
-        await reader.readuntil(b"\r\n\r\n")
+    async def router() -> Line:
         loop = asyncio.get_running_loop()
-        inner = asyncio.StreamReader()
-        protocol = asyncio.StreamReaderProtocol(inner)
-        transport = await loop.start_tls(writer.transport, protocol, context, server_hostname=host)
-        assert transport is not None
-        inner.set_transport(transport)
-        return inner, asyncio.StreamWriter(transport, protocol, inner, loop)
+        address = ("127.0.0.1", config.server_port)
+        return (await loop.create_connection(Line, *address, ssl=context, server_hostname=host))[1]
+
+    async def redirect() -> Line:
+        proxied, line = await plain(config.proxy_port), Line()
+        await proxied.ask(f"CONNECT {host}:443 HTTP/1.1\r\n\r\n".encode())
+        loop = asyncio.get_running_loop()
+        line.transport = await loop.start_tls(proxied.transport, line, context, server_hostname=host)
+        return line
 
     asked = request(host, key)
     return [Way("direct", direct, asked), Way("router", router, asked), Way("redirect", redirect, asked)]
@@ -182,24 +217,21 @@ def ways(workspace: Workspace, key: str, port: int) -> list[Way]:
 async def client(way: Way, until: float) -> int:
     """Ask again and again; returns how many answers came. Fails on the first that is not 200."""
     done = 0
-    streams: Streams | None = None
+    line: Line | None = None
     while time.perf_counter() < until:
         begin = time.perf_counter()
-        reader, writer = streams = streams or await way.connect()
-        writer.write(way.request)
-        head = await reader.readuntil(b"\r\n\r\n")
-        lowered = head.lower()
-        length = int(re.search(rb"content-length: (\d+)", lowered)[1])  # type: ignore[index]
-        body = await reader.readexactly(length)
+        if line is None or not line.open:
+            line = await way.connect()
+        answer = await line.ask(way.request)
         way.latencies.append(time.perf_counter() - begin)
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise SystemExit(f"bench: {way.name}: {head.decode()}{body.decode()}")
-        if b"connection: close" in lowered:
-            writer.close()
-            streams = None
+        if not answer.startswith(b"HTTP/1.1 200"):
+            raise SystemExit(f"bench: {way.name}: {answer.decode()}")
+        if b"Connection: close" in answer:
+            line.transport.close()
+            line = None
         done += 1
-    if streams is not None:
-        streams[1].close()
+    if line is not None:
+        line.transport.close()
     return done
 
 

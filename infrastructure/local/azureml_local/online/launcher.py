@@ -10,6 +10,7 @@ This file runs with the deployment's Python and imports nothing of azureml_local
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
 import runpy
 import signal
@@ -26,6 +27,14 @@ def _end_with(parent: int) -> None:
             sys.exit(1)
 
 
+def _close_control_socket() -> None:
+    """Newer gunicorns open a control socket below HOME, where all servers of the workspace would take each other's."""
+    config = importlib.import_module("gunicorn.config")
+    if "control_socket_disable" in config.make_settings():
+        given = os.environ.get("GUNICORN_CMD_ARGS", "")
+        os.environ["GUNICORN_CMD_ARGS"] = f"--no-control-socket {given}"
+
+
 def main() -> None:
     parent, descriptor, *arguments = sys.argv[1:]
     del sys.path[0]  # this file's folder: what lies there must not be importable by a scoring script
@@ -35,6 +44,7 @@ def main() -> None:
     else:
         os.dup2(int(descriptor), _ACTIVATED)
         os.close(int(descriptor))
+    _close_control_socket()
     os.environ["LISTEN_FDS"] = "1"
     os.environ["LISTEN_PID"] = str(os.getpid())
     sys.argv = ["azmlinfsrv", *arguments]

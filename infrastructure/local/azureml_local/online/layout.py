@@ -2,7 +2,7 @@
 
 <deployment>/<revision>/azureml-models/<model>/<version>/<files>   AZUREML_MODEL_DIR ends at the version
 <deployment>/<revision>/azureml-app/<code folder>/                 AML_APP_ROOT, the scoring script in it
-<deployment>/logs/{inference-server,storage-initializer}.log
+<deployment>/logs/                                                what get-logs shows
 
 The model is a copy without write permission: a scoring script cannot change what is registered.
 

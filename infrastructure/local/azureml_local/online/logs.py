@@ -8,7 +8,7 @@ from pathlib import Path
 INFERENCE_SERVER, STORAGE_INITIALIZER = "InferenceServer", "StorageInitializer"
 STEPS = ("SystemSetup", "UserContainerImagePull", "ModelDownload", "UserContainerStart")
 _EVENTS = 200
-_LARGEST = 32 * 1024 * 1024
+_KEPT = 4
 
 
 def tail(file: Path, lines: int) -> str:
@@ -29,22 +29,35 @@ def tail(file: Path, lines: int) -> str:
 
 
 class Logs:
-    """Two log files, and what happened on the way to a running container."""
+    """A log file for each revision's servers, one of the files laid out, and what happened before a server started."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.server = folder / "inference-server.log"
+        self._server: Path | None = None
         self.storage_file = folder / "storage-initializer.log"
         self._steps: dict[str, str] = {}
         self._events: list[str] = []
 
-    def begin(self) -> None:
-        """A new start: its steps and events replace the last one's, the logs go on."""
+    def begin(self, revision: str) -> None:
+        """A revision is started: from now on, its servers' log is shown, whatever becomes of it."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        if self.server.exists() and self.server.stat().st_size > _LARGEST:
-            self.server.replace(self.server.with_suffix(".log.1"))
+        self._server = self._folder / f"inference-server-{revision}.log"
+        self._server.touch()
+        for old in self._by_age()[_KEPT:]:
+            old.unlink(missing_ok=True)
         self._steps = {"SystemSetup": "Succeeded"}
         self._events = []
+
+    @property
+    def server(self) -> Path:
+        """The log of the servers that were started last."""
+        newest = [] if self._server else self._by_age()
+        return self._server or (newest[0] if newest else self._folder / "inference-server.log")
+
+    def _by_age(self) -> list[Path]:
+        """The servers' logs, the newest first."""
+        found = self._folder.glob("inference-server-*.log")
+        return sorted(found, key=lambda file: file.stat().st_mtime, reverse=True)
 
     def step(self, name: str, state: str) -> None:
         self._steps[name] = state

@@ -52,7 +52,7 @@ class Runtime:
         Raises AzureError with the end of the log; what served before then serves on.
         """
         revision = revision or secrets.token_hex(4)
-        self.logs.begin()
+        self.logs.begin(revision)
         serving = await self._prepare(plan, self._folder / revision)
         instances = [self._instance(serving, number) for number in range(plan.instances)]
         self.logs.step("UserContainerStart", "InProgress")
