@@ -79,7 +79,6 @@ def document_of(plan: Plan, deployment: Document, invocation: Invocation, endpoi
     """What the job's document shows beside its state."""
     ((name, value),) = plan.inputs.items()
     assert isinstance(value, Data)
-    kinds = {"uri_file": "UriFile", "uri_folder": "UriFolder"}
     return {
         "jobType": "Pipeline",
         "experimentName": invocation.experiment or endpoint["name"],
@@ -95,8 +94,8 @@ def document_of(plan: Plan, deployment: Document, invocation: Invocation, endpoi
             **invocation.properties,
         },
         "computeId": deployment["properties"]["compute"],
-        "inputs": {name: {"jobInputType": kinds[value.type], "uri": value.uri, "mode": "ReadOnlyMount"}},
-        "outputs": {OUTPUT: {"jobOutputType": "UriFolder", "mode": "ReadWriteMount"}},
+        "inputs": {name: {"jobInputType": value.type, "uri": value.uri, "mode": "ReadOnlyMount"}},
+        "outputs": {OUTPUT: {"jobOutputType": "uri_folder", "mode": "ReadWriteMount"}},
         "jobs": {},
         "settings": {},
     }
