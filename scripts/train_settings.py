@@ -1,7 +1,7 @@
 """Settings of the train workflow, made one from its three kinds of event, and checked.
 
 `workflow_dispatch` and `workflow_call` bring `inputs`, `repository_dispatch` a `client_payload` with the same names
-(there `inputs` is empty). What neither gives follows from the model's name by the repository's conventions.
+(there `inputs` is empty). What neither gives is as mlops/models.yml says of the model, or its conventions.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from action import Context, run
 from errors import ExitCode, Problem, bad_input
 from inputs import ASSET, Inputs, variable
 from markdown_text import table
+from models import Model, read_manifest
 
 TITLE = "train settings"
 DEFAULTS = {
@@ -23,12 +24,12 @@ DEFAULTS = {
     "resource-group": "",  # empty: the variable RESOURCE_GROUP of the GitHub environment
     "workspace-name": "",  # empty: the variable WORKSPACE_NAME
     "model": "taxi",
-    "environment-file": "data-science/models/{model}/environment/{model}_environment_conda.yml",
-    "pipeline-file": "mlops/azureml/train/{model}_pipeline.yml",
-    "cluster-name": "cpu-cluster",
-    "cluster-size": "4",
-    "node-sku": "Standard_DS3_v2",
-    "tier": "low_priority",
+    "environment-file": "",  # empty, here and below: the model's, see `of_model`
+    "pipeline-file": "",
+    "cluster-name": "",
+    "cluster-size": "",
+    "node-sku": "",
+    "tier": "",
     "set": "",
 }
 
@@ -39,9 +40,19 @@ def merged(given: Mapping[str, Any], payload: Mapping[str, Any]) -> dict[str, st
     if unknown:
         allowed = ", ".join(DEFAULTS)
         raise bad_input([Problem(f"client_payload has '{name}'; it may have {allowed}.") for name in unknown])
-    settings = {name: str(given.get(name) or payload.get(name) or default) for name, default in DEFAULTS.items()}
-    model = settings["model"]
-    return {name: value.replace("{model}", model) for name, value in settings.items()}
+    return {name: str(given.get(name) or payload.get(name) or default) for name, default in DEFAULTS.items()}
+
+
+def of_model(model: Model) -> dict[str, str]:
+    """The settings that belong to a model."""
+    return {
+        "environment-file": model.environment_file,
+        "pipeline-file": model.pipeline_file,
+        "cluster-name": model.cluster.name,
+        "cluster-size": str(model.cluster.size),
+        "node-sku": model.cluster.sku,
+        "tier": model.cluster.tier,
+    }
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -56,6 +67,10 @@ def settle(context: Context) -> int:
     settings = merged(_object(runner.env.get("INPUTS", "")), _object(runner.env.get("PAYLOAD", "")))
     checked = Inputs({variable(name): value for name, value in settings.items()})
     checked.text("model", required=True, pattern=ASSET[0], allowed=ASSET[1])
+    checked.check()  # a name that is none finds no files either
+    usual = of_model(read_manifest().model(settings["model"]))
+    settings = {name: value or usual.get(name, "") for name, value in settings.items()}
+    checked = Inputs({variable(name): value for name, value in settings.items()})
     checked.file("environment-file", what="an environment's YAML file")
     checked.file("pipeline-file", what="a pipeline's YAML file")
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from models import MANIFEST, Manifest
 from support.fake_azure import World
 from train_settings import DEFAULTS, TITLE, settle
 
@@ -14,8 +15,9 @@ from train_settings import DEFAULTS, TITLE, settle
 @pytest.fixture
 def repository(world: World) -> World:
     for model in ("taxi", "wine"):
-        for name in ("environment-file", "pipeline-file"):
-            path = Path(DEFAULTS[name].replace("{model}", model))
+        spec = Manifest(Path(), {}).model(model)
+        for name in (spec.environment_file, spec.pipeline_file):
+            path = Path(name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
     return world
@@ -41,6 +43,21 @@ def test_inputs_of_a_manual_run(repository: World) -> None:
     assert found["pipeline-file"] == "mlops/azureml/train/wine_pipeline.yml"
     assert found["cluster-size"] == "2"
     assert found["set"] == "inputs.a=1\ninputs.b=x y"
+
+
+def test_the_manifest_says_what_is_not_given(repository: World) -> None:
+    MANIFEST.write_text("models:\n  wine:\n    cluster: {name: big-cluster, size: 8, tier: dedicated}\n")
+    found = settled(repository, {"model": "wine", "cluster-size": "2"}, None)
+    assert (found["cluster-name"], found["cluster-size"], found["tier"]) == ("big-cluster", "2", "dedicated")
+    assert found["node-sku"] == "Standard_DS3_v2"
+
+
+def test_a_manifest_that_is_wrong_is_told_with_its_line(repository: World) -> None:
+    MANIFEST.write_text("models:\n  wine:\n    cluster:\n      tier: spot\n")
+    repository.env.update(INPUTS='{"model": "wine"}', PAYLOAD="null")
+    assert repository.run(TITLE, settle) == 2
+    assert "::error title=train settings,file=mlops/models.yml,line=4::" in repository.log
+    assert 'models.wine.cluster.tier: "spot" is none of ["low_priority", "dedicated"].' in repository.log
 
 
 def test_the_payload_of_a_repository_dispatch(repository: World) -> None:
