@@ -18,6 +18,9 @@ from .manager import JobManager
 from .runs import Run
 
 
+PAGE = 50
+
+
 def install(services: Services, jobs: JobManager) -> None:
     """Routes of management.azure.com below `jobs`."""
     routes = services.routes
@@ -32,7 +35,7 @@ def install(services: Services, jobs: JobManager) -> None:
     async def list_jobs(request: Request) -> Response:
         workspace = workspace_of(request)
         runs = [run for run in reversed(jobs.runs.all(workspace)) if run.parent is None and _wanted(request, run)]
-        return page(request, [job_document(services, workspace, run) for run in runs], size=50)
+        return page(request, [job_document(services, workspace, run) for run in runs], size=PAGE)
 
     @routes.get(Host.ARM, WS + "/jobs/{name}")
     async def get_job(request: Request) -> Response:

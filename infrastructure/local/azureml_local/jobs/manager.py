@@ -131,7 +131,7 @@ class JobManager:
         return CommandRunner(self.engine, work, spec)
 
     def _update(self, run: Run, properties: Mapping[str, Any]) -> Run:
-        fields = changed_fields(run.definition, properties)
+        fields = changed_fields({**run.definition, "experimentName": run.experiment}, properties)
         if fields:
             raise bad_request(
                 "A job with this name already exists. If you are trying to create a new job, use a different name. "
@@ -184,10 +184,10 @@ class JobManager:
             raise bad_request(f"Run '{name}' has no nodes now: it is {run.status}.")
         event.set()
 
-    def on_low_priority(self, workspace: WorkspaceRef) -> list[str]:
-        """The names of the runs whose nodes may be taken away now."""
-        names = [name for owner, name in list(self.engine.preemptions) if owner == workspace.id]
-        return [name for name in names if is_low_priority(self.engine, self.get(workspace, name))]
+    def running_on_low_priority(self, workspace: WorkspaceRef) -> list[Run]:
+        """The runs whose nodes may be taken away now."""
+        runs = [self.get(workspace, name) for owner, name in self.engine.preemptions if owner == workspace.id]
+        return [run for run in runs if run.status == states.RUNNING and is_low_priority(self.engine, run)]
 
     def delete(self, run: Run) -> None:
         """Forget a job that has ended, with its steps and logs. What it registered stays."""

@@ -9,7 +9,14 @@ import pytest
 from azureml_local.errors import AzureError
 from azureml_local.jobs.planning import plan_of
 from azureml_local.jobs.specs import CommandSpec, PipelineSpec
-from support.local_jobs import Jobs, pipeline, step
+from support.local_jobs import Jobs, make_jobs, pipeline, step
+
+
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory: pytest.TempPathFactory) -> Jobs:
+    """One workspace for all: plans create nothing."""
+    return make_jobs(tmp_path_factory.mktemp("jobs"))
+
 
 FOLDER = {"type": "uri_folder"}
 ENVIRONMENT = "azureml:plain:1"
@@ -34,8 +41,10 @@ def command(**more: Any) -> dict[str, Any]:
         (command(computeId="/subscriptions/s/computes/nope"), "compute: Unknown compute target 'nope'."),
         (
             command(environmentId="azureml:plain:9"),
-            "environment: There is no environment 'plain' version '9' in workspace 'aml-local'. "
-            "Versions of 'plain': 1.",
+            (
+                "environment: There is no environment 'plain' version '9' in workspace 'aml-local'. "
+                "Versions of 'plain': 1."
+            ),
         ),
         (
             command(environmentId="azureml:other@latest"),
