@@ -16,7 +16,7 @@ from typing import Any
 
 import traffic
 from clock import spoken
-from endpoints import Endpoint
+from endpoints import ONLINE, Endpoint
 from errors import ActionError, ExitCode
 from traffic import Traffic
 
@@ -33,6 +33,22 @@ def owner_of(env: Mapping[str, str], unique: str) -> str:
         return unique
     parts = (env.get("GITHUB_REPOSITORY", ""), run, env.get("GITHUB_RUN_ATTEMPT", "1"), env.get("GITHUB_JOB", ""))
     return ":".join(part.replace(" ", "") for part in (*parts, unique))
+
+
+def shares_of(kind: str, properties: Mapping[str, Any]) -> Traffic:
+    """Who serves how many percent. The default of a batch endpoint serves all of it."""
+    if kind == ONLINE:
+        return traffic.of(properties.get("traffic"))
+    default = (properties.get("defaults") or {}).get("deploymentName")
+    return {str(default): 100} if default else {}
+
+
+def give(kind: str, properties: dict[str, Any], shares: Traffic) -> None:
+    """Write the shares into an endpoint's properties."""
+    if kind == ONLINE:
+        properties["traffic"] = dict(shares)
+    else:
+        properties["defaults"] = {**(properties.get("defaults") or {}), "deploymentName": next(iter(shares), None)}
 
 
 @dataclass(frozen=True)
@@ -99,22 +115,24 @@ class Lock:
                 if clock.monotonic() + pause > deadline:
                     raise ActionError(
                         f"Endpoint {self.endpoint.name} is held by another run: {mark.where or mark.owner}.",
-                        fix="Wait for that run. If it is dead, clear its mark: `az ml online-endpoint update "
-                        f'--name {self.endpoint.name} --set tags.{LOCK}=""`.',
+                        fix=f"Wait for that run. If it is dead, remove the endpoint's tag {LOCK}, or wait until "
+                        "its mark ends.",
                         exit_code=ExitCode.TIMEOUT,
                     )
                 clock.sleep(pause)
                 pause = min(pause * 1.5, 10.0)
                 continue
             try:
+                self.held = True  # as good as: what a signal interrupts from here on is released
                 self.endpoint.change(lambda body: self._marked(body, seconds), "Marking the endpoint", deadline)
             except _Taken:
+                self.held = False
                 continue
             clock.sleep(SETTLE)
             found = Mark.of(self.endpoint.get().get("tags") or {})
             if found is not None and found.owner == self.owner:
-                self.held = True
                 return
+            self.held = False
 
     def _mine_to_take(self, mark: Mark) -> bool:
         over = mark.until <= self.endpoint.clock.time()
@@ -128,12 +146,12 @@ class Lock:
         if mark is not None and mark.owner != self.owner:
             self._say(f"The run that held this endpoint ({mark.where or mark.owner}) is over without cleaning up.")
             left = before_of(tags)
-            if left is not None and left != traffic.of(properties.get("traffic")):
+            if left is not None and left != shares_of(self.endpoint.kind, properties):
                 names = {str(each["name"]) for each in self.endpoint.deployments()}
                 if set(left) <= names:
-                    self._say(f"Its traffic is restored: {traffic.told(left)}.")
-                    properties["traffic"] = left
-        self.before = traffic.of(properties.get("traffic"))
+                    self._say(f"What it had found is restored: {traffic.told(left)}.")
+                    give(self.endpoint.kind, properties, left)
+        self.before = shares_of(self.endpoint.kind, properties)
         tags[LOCK] = Mark(self.owner, self.endpoint.clock.time() + seconds, self._where).tag()
         tags[BEFORE] = json.dumps(self.before, separators=(",", ":"))[:_LONGEST_TAG]
         return body
@@ -152,16 +170,26 @@ class Lock:
             )
 
     def set_traffic(self, wanted: Traffic, deadline: float, what: str) -> None:
-        """Change the traffic, if the endpoint is still this run's."""
+        """Change the traffic (or a batch endpoint's default), if the endpoint is still this run's."""
 
         def decide(body: dict[str, Any]) -> dict[str, Any] | None:
             self.check(body)
-            if traffic.of(body["properties"].get("traffic")) == wanted:
+            if shares_of(self.endpoint.kind, body["properties"]) == wanted:
                 return None
-            body["properties"]["traffic"] = dict(wanted)
+            give(self.endpoint.kind, body["properties"], wanted)
             return body
 
         self.endpoint.change(decide, what, deadline)
+
+    def commit(self, deadline: float) -> None:
+        """There is nothing to restore any more: whoever finds the mark now only removes it."""
+
+        def decide(body: dict[str, Any]) -> dict[str, Any]:
+            self.check(body)
+            body["tags"].pop(BEFORE, None)
+            return body
+
+        self.endpoint.change(decide, "Committing the traffic", deadline)
 
     def release(self, deadline: float) -> None:
         """Remove the marks; what another run wrote meanwhile stays."""

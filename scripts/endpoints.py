@@ -1,6 +1,6 @@
 """Online and batch endpoints over REST: read them, change them without losing another's change, drop a deployment.
 
-A change is a full PUT of what was just read (a PATCH of traffic does not exist), so it is always read, decided, written;
+A change is a full PUT of what was just read (a PATCH of traffic does not exist), so it is read, decided, written,
 and read anew whenever Azure says that the endpoint is busy. A PUT is never simply repeated: by then it may be stale.
 
 Sources: https://learn.microsoft.com/rest/api/azureml/online-endpoints and …/batch-endpoints

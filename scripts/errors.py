@@ -16,6 +16,7 @@ class ExitCode(IntEnum):
     AZURE = 4  # Azure refused or failed a request
     TIMEOUT = 5  # timeout-minutes is over; the job was asked to cancel
     LOST = 6  # no answer from Azure for so long that waiting on makes no sense; the job may still run
+    REJECTED = 7  # what was deployed did not pass; what served before serves on
     INTERRUPTED = 130  # SIGINT: the run was cancelled, and so was the job
     TERMINATED = 143  # SIGTERM: the same
 

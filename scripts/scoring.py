@@ -217,9 +217,11 @@ def smoke(client: Client, deployment: str, limits: Limits, say: Callable[[str], 
     tally = Tally()
     if first.problem:
         tally.add(first)
-    else:
-        for _ in range(SMOKE):
-            tally.add(client.ask(deployment))
+        return tally, first.problem
+    for _ in range(SMOKE):
+        tally.add(client.ask(deployment))
+    if tally.errors:
+        return tally, f"{tally.errors} of {tally.answers} requests failed: {tally.commonest}"
     return tally, Limits(0.0, limits.p95_ms).verdict(tally)
 
 

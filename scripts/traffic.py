@@ -5,6 +5,7 @@ Source: https://learn.microsoft.com/azure/machine-learning/how-to-safely-rollout
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 
@@ -20,7 +21,7 @@ def parse_steps(text: str) -> list[int]:
     steps = [int(part) for part in parts]
     if any(step > 100 for step in steps):
         raise ValueError("no step may exceed 100")
-    if any(later <= earlier for earlier, later in zip(steps, steps[1:], strict=False)):
+    if any(later <= earlier for earlier, later in itertools.pairwise(steps)):
         raise ValueError("each step must be larger than the one before")
     return steps
 

@@ -225,6 +225,10 @@ class Workspace:
             raise
         return [Model.of(name, item) for item in found]
 
+    def model_version_exists(self, name: str, version: str) -> bool:
+        """Model Versions - Get."""
+        return self.rest.find(self.url(f"/models/{quote(name)}/versions/{quote(version)}")) is not None
+
 
 def _number(value: Any) -> float | str:
     try:

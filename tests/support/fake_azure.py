@@ -97,6 +97,7 @@ class FakeAzure:
     cancelled: list[str] = field(default_factory=list)
     token_life: float = 3600.0
     tokens: dict[str, float] = field(default_factory=dict)  # valid until, in the clock's time
+    audiences: dict[str, str] = field(default_factory=dict)  # token -> the scope or resource it was asked for
     id_tokens: dict[str, float] = field(default_factory=dict)
     subject_trusted: bool = True
 
@@ -144,10 +145,11 @@ class FakeAzure:
         elif form.get("client_secret") != SECRET:
             text = "AADSTS7000215: Invalid client secret provided.\r\nTrace ID: 0"
             return answer(401, {"error": "invalid_client", "error_description": text})
-        return answer(200, {"access_token": self.new_token(), "expires_in": self.token_life})
+        return answer(200, {"access_token": self.new_token(form["scope"]), "expires_in": self.token_life})
 
-    def new_token(self) -> str:
+    def new_token(self, audience: str = "") -> str:
         name = f"token-{len(self.tokens)}"
+        self.audiences[name] = audience
         self.tokens[name] = self.clock.time() + self.token_life
         return name
 
@@ -304,7 +306,8 @@ class FakeAz:
             if self.session_error:
                 return Finished(1, "", self.session_error)
             until = self.azure.clock.time() + self.azure.token_life
-            found = {"accessToken": self.azure.new_token(), "expires_on": until, "subscription": SUBSCRIPTION}
+            token = self.azure.new_token(option(argv, "--resource"))
+            found = {"accessToken": token, "expires_on": until, "subscription": SUBSCRIPTION}
             return Finished(0, json.dumps(found), "")
         if words.startswith("account show"):
             found = {"id": SUBSCRIPTION, "tenantId": TENANT, "user": {"name": CLIENT, "type": "servicePrincipal"}}
