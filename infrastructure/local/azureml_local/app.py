@@ -28,6 +28,7 @@ log = logging.getLogger("azureml_local.requests")
 # In the order of their dependence; each has install(services).
 PARTS = (
     "operations",
+    "faults",
     "oidc",
     "identity",
     "arm",
@@ -121,10 +122,15 @@ class Application:
         family = host_family(request.headers.get("host", ""))
         if family is None:
             return JSONResponse({"error": {"code": "UnknownHost", "message": "This host is not served here."}}, 421)
-        if services.faults is not None:
-            fault = await services.faults.response_for(request, family)
-            if fault is not None:
-                return fault
+        if services.faults is None:
+            return await self._right_answer(request, family)
+        if fault := await services.faults.response_for(request, family):
+            return fault
+        response = await self._right_answer(request, family)
+        return services.faults.response_lost(request, family) or response
+
+    async def _right_answer(self, request: Request, family: Host) -> Response:
+        services = self.services
         found = services.routes.find(family, request.method, request.scope["path"])
         if found is None:
             return self._unknown(request, family)

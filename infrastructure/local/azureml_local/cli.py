@@ -1,4 +1,4 @@
-"""`azureml-local up | down | status | logs | env | reset | run | demo`.
+"""`azureml-local up | down | status | logs | env | reset | run | demo | fault`.
 
 Exit codes: 0 done; 1 it failed (the message says why); 2 wrong usage; 3 not running (status, logs --follow, env).
 """
@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import __version__, certificates, daemon, settings, shell_environment, tools
+from . import __version__, certificates, daemon, faults_command, settings, shell_environment, tools
 from .paths import REPOSITORY, StatePaths
 
 
@@ -128,6 +128,11 @@ def demo(paths: StatePaths, arguments: argparse.Namespace) -> int:
     return code or demonstration.run(paths, arguments.model)
 
 
+def fault(paths: StatePaths, arguments: argparse.Namespace) -> int:
+    """Switch faults on and off: throttling, lost connections, preempted nodes … to test what lives through them."""
+    return faults_command.run(paths, arguments)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="azureml-local", description=__doc__.splitlines()[0] if __doc__ else None)
@@ -155,6 +160,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("-y", "--yes", action="store_true", help="do not ask")
     sub.add_argument("--all", action="store_true", help="remove built tools and environments too")
     _add_run(add("run", run))
+    faults_command.add_arguments(add("fault", fault))
     add("demo", demo).add_argument("model", nargs="?", default="taxi", help="a model of this repository (taxi)")
     return top
 

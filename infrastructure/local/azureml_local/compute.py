@@ -15,7 +15,7 @@ from . import vm_sizes
 from .assets.listing import page
 from .compute_rules import checked
 from .errors import AzureError, bad_request
-from .routing import SUBSCRIPTION, WS, Host, WorkspaceRef, workspace_of
+from .routing import SUBSCRIPTION, WS, Host, WorkspaceRef, asked_for, workspace_of
 from .services import Services
 from .store import Document, timestamp
 
@@ -90,6 +90,12 @@ def install(services: Services) -> None:
 
         return store.update(identifier, change)
 
+    def fail(identifier: str, error: AzureError) -> None:
+        def change(document: Document) -> None:
+            document["properties"].update(provisioningState="Failed", provisioningErrors=[error.body()])
+
+        store.update(identifier, change)
+
     def put(request: Request, body: Document) -> Response:
         workspace, name = workspace_of(request), request.path_params["name"]
         old = find(services, workspace, name)
@@ -108,6 +114,12 @@ def install(services: Services) -> None:
         )
 
         async def work() -> Document | None:
+            try:
+                if services.faults is not None:
+                    services.faults.check_cluster(asked_for(request), str(properties["properties"]["vmSize"]))
+            except AzureError as error:
+                fail(document["id"], error)
+                raise
             return finish(document["id"])
 
         return services.operations.start(

@@ -26,13 +26,17 @@ def local_key(tokens: Tokens) -> str:
     return tokens.signature("local-api")
 
 
+def check_key(services: Services, request: Request) -> None:
+    """Raises AzureError unless the request comes from this state folder's owner."""
+    if not hmac.compare_digest(request.headers.get(KEY_HEADER, ""), local_key(services.tokens)):
+        raise AzureError(401, "Unauthorized", "The local API is for the azureml-local command.")
+
+
 def install(services: Services) -> None:
     nonce = os.environ.get("AZUREML_LOCAL_NONCE", "")
-    key = local_key(services.tokens)
 
     def check(request: Request) -> None:
-        if not hmac.compare_digest(request.headers.get(KEY_HEADER, ""), key):
-            raise AzureError(401, "Unauthorized", "The local API is for the azureml-local command.")
+        check_key(services, request)
 
     @services.routes.get(Host.LOCAL, "/health", authenticated=False)
     async def health(_: Request) -> Response:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from .errors import AzureError, not_found
-from .routing import SUBSCRIPTION, Host
+from .routing import SUBSCRIPTION, Host, asked_for
 from .services import Services
 from .store import Document
 
@@ -47,9 +47,12 @@ class Operations:
         identifier = str(uuid.uuid4())
         key = f"{_COLLECTION}/{identifier}"
         services.store.put({"id": key, "name": identifier, "status": "InProgress"})
+        subject = asked_for(request)
 
         async def run() -> None:
             outcome: dict[str, Any]
+            if services.faults is not None:
+                await services.faults.slow(subject)
             try:
                 result = await work()
                 outcome = {"status": "Succeeded", "result": result}

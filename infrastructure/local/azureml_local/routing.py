@@ -126,3 +126,9 @@ def workspace_of(request: Request) -> WorkspaceRef:
     workspace = request.state.workspace
     assert isinstance(workspace, WorkspaceRef)
     return workspace
+
+
+def asked_for(request: Request) -> str:
+    """A request in words: `PUT management.azure.com/subscriptions/…?api-version=…`. May hold a signature: no log."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return f"{request.method} {request.url.netloc}{request.url.path}{query}"

@@ -15,7 +15,7 @@ from typing import TextIO
 
 import uvicorn
 
-from . import certificates, settings
+from . import certificates, http_protocol, settings
 from .app import Application, install_parts
 from .paths import StatePaths
 from .proxy import Proxy
@@ -58,7 +58,7 @@ async def serve(paths: StatePaths, config: settings.Settings) -> None:
         port=config.server_port,
         log_config=None,
         access_log=False,
-        http="httptools",
+        http=http_protocol.Protocol,
         lifespan="off",
         server_header=False,
         proxy_headers=False,

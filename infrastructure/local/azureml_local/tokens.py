@@ -50,8 +50,10 @@ class Tokens:
         assert isinstance(key, rsa.RSAPrivateKey)
         self._key = key
         self._secret = hashlib.sha256(b"azureml-local sas" + private_key).digest()
-        self.lifetime = TOKEN_SECONDS
-        self.not_before = 0.0  # tokens issued before this moment are refused (a fault switch uses it)
+        self.lifetime: float = TOKEN_SECONDS
+        # Tokens that people and actions were given before this moment are refused; a fault sets it. What a job was
+        # given lives as long as the job.
+        self.not_before = 0
 
     @classmethod
     def load(cls, paths: StatePaths, settings: Settings, *, now: Callable[[], float] = time.time) -> Tokens:
@@ -88,7 +90,7 @@ class Tokens:
             {
                 "aud": audience,
                 "iss": self.issuer,
-                "iat": now,
+                "iat": max(now, self.not_before),
                 "nbf": now,
                 "exp": now + int(self.lifetime if lifetime is None else lifetime),
                 "appid": self._settings.client_id,
@@ -120,7 +122,8 @@ class Tokens:
                 f"The access token is for audience '{audience}', but this service expects "
                 f"{' or '.join(sorted(audiences))}."
             )
-        if float(claims.get("exp", 0)) <= self._now() or float(claims.get("iat", 0)) < self.not_before:
+        ends, issued = float(claims.get("exp", 0)), float(claims.get("iat", 0))
+        if ends <= self._now() or (issued < self.not_before and ends - issued <= TOKEN_SECONDS):
             raise TokenError("The access token has expired.")
         name = str(claims.get("appid") or claims.get("sub", ""))
         return Principal(str(claims.get("oid", name)), name, audience, claims)

@@ -45,6 +45,12 @@ def looks_like_one(name: str) -> bool:
     return _SHAPE.fullmatch(name) is not None
 
 
+def family_and_cores(name: str) -> tuple[str, int]:
+    """A size's family and vCPUs; for one that the list lacks, the size itself and 4."""
+    known = {size.lower(): facts for size, facts in _SIZES.items()}.get(name.lower())
+    return (known[0], known[1]) if known else (name, 4)
+
+
 def documents() -> list[Document]:
     """The sizes as `VirtualMachineSize` has them."""
     return [
