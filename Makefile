@@ -25,6 +25,10 @@ setup: $(READY) ## the development environment, from the lock files
 demo: $(READY) ## train, register and deploy MODEL (taxi) on the local workspace, through the real workflows
 	@$(BIN)/azureml-local demo $(MODEL)
 
+.PHONY: new-model
+new-model: ## a new model that trains at once: make new-model NAME=churn
+	@python3 scripts/new_model.py '$(NAME)'
+
 .PHONY: test
 test: $(READY) ## all tests: unit, wire (real az and SDK), workflow (real act)
 	@$(BIN)/python -m pytest -n 2 --dist worksteal

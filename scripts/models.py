@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from errors import ActionError, ExitCode, Problem
-from github import Runner
 from json_schema import Schema
 from yaml_scan import Scalar, YamlSyntaxError, scan
 
@@ -227,7 +226,7 @@ def main(argv: Sequence[str]) -> int:
         else:
             print("\n".join(manifest.names()))
     except ActionError as error:
-        Runner({}, sys.stderr).fail("models", error)
+        print(f"models: {error.text()}", file=sys.stderr)
         return int(error.exit_code)
     return 0
 
