@@ -31,7 +31,7 @@ new-model: ## a new model that trains at once: make new-model NAME=churn
 
 .PHONY: test
 test: $(READY) ## all tests: unit, wire (real az and SDK), workflow (real act)
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: test-unit
 test-unit: $(READY) ## the tests that take milliseconds
