@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from azureml_local.errors import AzureError
@@ -49,8 +49,9 @@ class _StoreLedger:
 class OnlineManager:
     """What the REST routes act on. Endpoints and deployments are named by their ARM ids."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, runtime: Callable[..., Runtime] = Runtime) -> None:
         self._services = services
+        self._new_runtime = runtime
         self._ledger = _StoreLedger(services)
         self.router = Router()
         self.keys = KeyStore(services)
@@ -108,7 +109,9 @@ class OnlineManager:
             document = self._services.store.get(deployment)
             name = str(document["name"]) if document else deployment.rpartition("/")[2]
             backend = self._backends.setdefault(key, Backend(name))
-            self._runtimes[key] = Runtime(self._services, self._folder(deployment), backend, self._ledger)
+            self._runtimes[key] = self._new_runtime(
+                self._services, self._folder(deployment), backend, self._ledger
+            )
         return self._runtimes[key]
 
     async def serve(self, deployment: str, plan: Plan) -> None:

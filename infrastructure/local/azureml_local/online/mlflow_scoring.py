@@ -26,6 +26,7 @@ import pandas as pd
 from azureml_inference_server_http.api.aml_response import (  # type: ignore[import-not-found,unused-ignore]
     AMLResponse,
 )
+from mlflow.exceptions import MlflowException  # type: ignore[import-not-found,unused-ignore]
 
 _FORMS = "input_data, dataframe_split, dataframe_records, instances or inputs"
 _model: Any = None
@@ -46,7 +47,12 @@ def run(raw_data: Any) -> Any:
         data, params = _read(raw_data)
     except UnreadableError as error:
         return AMLResponse({"message": str(error)}, 400, json_str=True)
-    return _as_json(_predict(data, params))
+    try:
+        return _as_json(_predict(data, params))
+    except MlflowException as error:  # the model's signature does not fit what was sent
+        if error.get_http_status_code() == 400:
+            return AMLResponse({"message": str(error)}, 400, json_str=True)
+        raise
 
 
 def _read(raw: Any) -> tuple[Any, dict[str, Any] | None]:
