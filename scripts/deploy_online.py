@@ -97,7 +97,7 @@ def read_order(inputs: Inputs) -> Order:
         steps=steps,
         soak=float(inputs.integer("soak-seconds", default=30, low=0, high=86_400)),
         limits=Limits(
-            percentage(inputs, "max-error-rate", "1"),
+            inputs.percentage("max-error-rate", default=1.0),
             inputs.integer("max-p95-ms", default=0, low=0, high=180_000),
         ),
         rollback=inputs.boolean("rollback", default=True),
@@ -118,19 +118,6 @@ def json_file(inputs: Inputs, name: str, path: Path | None) -> Any:
     except UnicodeDecodeError:
         inputs.wrong(name, str(path), "it is not text in UTF-8")
     return None
-
-
-def percentage(inputs: Inputs, name: str, default: str) -> float:
-    """A percentage from 0 to 100, with or without `%`."""
-    value = inputs.text(name, default=default)
-    try:
-        found = float(value.removesuffix("%"))
-    except ValueError:
-        found = -1.0
-    if not 0 <= found <= 100:
-        inputs.wrong(name, value, "it must be a percentage from 0 to 100, as in 0.5")
-        return float(default)
-    return found
 
 
 @dataclass

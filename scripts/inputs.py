@@ -64,6 +64,15 @@ class Inputs:
             return default
         return int(value)
 
+    def percentage(self, name: str, *, default: float) -> float:
+        """0 to 100, with or without `%`."""
+        value = self.raw(name) or f"{default:g}"
+        found = value.removesuffix("%").strip()
+        if re.fullmatch(r"\d{1,3}(\.\d+)?", found) is None or float(found) > 100:
+            self.wrong(name, value, "it must be a percentage from 0 to 100, as in 0.5")
+            return default
+        return float(found)
+
     def boolean(self, name: str, *, default: bool) -> bool:
         value = self.raw(name).lower() or str(default).lower()
         if value not in ("true", "false"):

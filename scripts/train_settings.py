@@ -6,24 +6,18 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
-from collections.abc import Mapping
-from typing import Any
 
 from action import Context, run
-from errors import ExitCode, Problem, bad_input
+from errors import ExitCode
 from inputs import ASSET, Inputs, variable
-from markdown_text import table
 from models import Model, read_manifest
+from workflow_settings import COMMON, of_event, tell
 
 TITLE = "train settings"
 DEFAULTS = {
-    "environment": "dev",
-    "resource-group": "",  # empty: the variable RESOURCE_GROUP of the GitHub environment
-    "workspace-name": "",  # empty: the variable WORKSPACE_NAME
-    "model": "taxi",
+    **COMMON,
     "environment-file": "",  # empty, here and below: the model's, see `of_model`
     "pipeline-file": "",
     "cluster-name": "",
@@ -32,15 +26,6 @@ DEFAULTS = {
     "tier": "",
     "set": "",
 }
-
-
-def merged(given: Mapping[str, Any], payload: Mapping[str, Any]) -> dict[str, str]:
-    """Inputs win over the payload, both over the defaults. Raises ActionError for names that do not exist."""
-    unknown = sorted(set(payload) - set(DEFAULTS))
-    if unknown:
-        allowed = ", ".join(DEFAULTS)
-        raise bad_input([Problem(f"client_payload has '{name}'; it may have {allowed}.") for name in unknown])
-    return {name: str(given.get(name) or payload.get(name) or default) for name, default in DEFAULTS.items()}
 
 
 def of_model(model: Model) -> dict[str, str]:
@@ -55,16 +40,10 @@ def of_model(model: Model) -> dict[str, str]:
     }
 
 
-def _object(text: str) -> dict[str, Any]:
-    """A JSON object; what GitHub writes for nothing (null, "") is an empty one."""
-    found = json.loads(text or "null")
-    return found if isinstance(found, dict) else {}
-
-
 def settle(context: Context) -> int:
     """Reads INPUTS and PAYLOAD (JSON), sets one output per setting."""
     runner = context.runner
-    settings = merged(_object(runner.env.get("INPUTS", "")), _object(runner.env.get("PAYLOAD", "")))
+    settings = of_event(DEFAULTS, runner.env)
     checked = Inputs({variable(name): value for name, value in settings.items()})
     checked.text("model", required=True, pattern=ASSET[0], allowed=ASSET[1])
     checked.check()  # a name that is none finds no files either
@@ -78,13 +57,7 @@ def settle(context: Context) -> int:
     except ValueError as error:
         checked.wrong("set", settings["set"], f"its quotes do not match ({error})")
     checked.check()
-    for name, value in settings.items():
-        runner.output(name, value)
-        runner.say(f"{name}: {value or '(the GitHub environment says)'}" if name != "set" else f"set: {value!r}")
-    shown = [[f"`{name}`", f"`{value}`"] for name, value in settings.items() if value]
-    runner.summary(
-        f"<details><summary>Settings of this run</summary>\n\n{table(['Setting', 'Value'], shown)}\n</details>\n"
-    )
+    tell(runner, settings)
     return int(ExitCode.OK)
 
 
