@@ -13,6 +13,7 @@ import io
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,12 @@ from azure.ai.ml.entities import (
     ModelBatchDeployment,
     ModelBatchDeploymentSettings,
 )
+from azure.ai.ml.exceptions import JobException, MlException
 from azure.core.exceptions import HttpResponseError
 from azure.identity import AzureCliCredential
 
 ENDPOINT = "letters-batch"
+STORE = "azureml://datastores/workspaceblobstore/paths"
 IN_PROGRESS = {"NotStarted", "Starting", "Preparing", "Queued", "Running", "Finalizing", "CancelRequested"}
 
 
@@ -57,7 +60,7 @@ class Scenario:
                 version="1",
                 image="mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04",
                 conda_file={"name": "plain", "dependencies": ["python=3.11"]},
-            )  # fmt: skip
+            )
         )
         self.data = client.data.create_or_update(
             Data(name="letters-input", version="1", type="uri_folder", path=str(self.folder / "input"))
@@ -122,10 +125,12 @@ class Scenario:
             endpoint_name=ENDPOINT, deployment_name="strict", input=asset, experiment_name="strictly"
         )
         jobs["named"] = invoke(
-            endpoint_name=ENDPOINT, deployment_name="tolerant", inputs={"data": Input(type="uri_folder", path=self.few.id)},
-            outputs={"score": Output(type="uri_file", path="azureml://datastores/workspaceblobstore/paths/letters/all.csv")},
+            endpoint_name=ENDPOINT,
+            deployment_name="tolerant",
+            inputs={"data": Input(type="uri_folder", path=self.few.id)},
+            outputs={"score": Output(type="uri_file", path=f"{STORE}/letters/all.csv")},
             params_override=[{"mini_batch_size": 4}],
-        )  # fmt: skip
+        )
         self.found["invoked"] = {"id": jobs["tolerant"].id, "name": jobs["tolerant"].name}
         return {name: job.name for name, job in jobs.items()}
 
@@ -135,7 +140,7 @@ class Scenario:
         with contextlib.redirect_stdout(log):
             try:
                 self.client.jobs.stream(job)
-            except Exception as failure:
+            except JobException as failure:
                 error = str(failure)
         ended = self.client.jobs.get(job)
         while ended.status in IN_PROGRESS:
@@ -161,7 +166,7 @@ class Scenario:
 
     def refusals(self) -> dict[str, str]:
         """What is refused, and how it is said."""
-        attempts = {
+        attempts: dict[str, Callable[[], object]] = {
             "unknown deployment": lambda: self.client.batch_endpoints.invoke(
                 endpoint_name=ENDPOINT, deployment_name="missing", input=Input(type="uri_folder", path=self.few.id)
             ),
@@ -183,7 +188,7 @@ class Scenario:
                 said[name] = "nothing"
             except HttpResponseError as error:
                 said[name] = f"{error.status_code} {error.message}"
-            except Exception as error:
+            except (MlException, ValueError) as error:
                 said[name] = str(error)
         return said
 

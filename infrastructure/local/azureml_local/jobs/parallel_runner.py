@@ -32,6 +32,7 @@ from .values import Data
 
 PROGRAM = Path(_package).parent
 _TOLD_FAILURES = 10
+_TOLD_LINES = 20
 
 
 class ParallelRunner(CommandRunner):
@@ -174,10 +175,11 @@ class ParallelRunner(CommandRunner):
 
     def _failed(self, code: int, log: Path) -> JobFailedError:
         try:
-            message = self._told()["message"]
+            outcome = self._told()
         except FileNotFoundError:
             return super()._failed(code, log)
-        return JobFailedError("UserError", str(message), tail=artifacts.tail(log))
+        end = [line for line in str(outcome["traceback"]).splitlines() if line.strip()]
+        return JobFailedError("UserError", str(outcome["message"]), tail="\n".join(end[-_TOLD_LINES:]))
 
 
 def _with_path(work: Work, spec: ParallelSpec) -> Work:

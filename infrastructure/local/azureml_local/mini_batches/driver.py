@@ -31,10 +31,12 @@ class JobError(Exception):
 class Driver:
     """One job."""
 
-    def __init__(self, config: Config, config_file: str, batches: list[MiniBatch], tally: Tally) -> None:
+    def __init__(
+        self, config: Config, config_file: str, batches: list[MiniBatch], tally: Tally, report: Report
+    ) -> None:
         self._config = config
         self._tally = tally
-        self._report = Report(config, tally)
+        self._report = report
         self._pool = Pool(config_file, Path(config.logs), config.processes)
         self._waiting = deque(batches)
         self._places = deque(range(min(config.nodes * config.processes, len(batches))))
@@ -214,7 +216,7 @@ def main(arguments: list[str]) -> int:
     started = time.monotonic()
     signal.signal(signal.SIGTERM, _stop)
     config = Config.read(arguments[0])
-    tally = Tally(config, 0, 0)
+    report = Report(config, Tally(config, 0, 0))
     message = None
     try:
         if config.rows_to and not config.overwrite and Path(config.rows_to).exists():
@@ -227,9 +229,11 @@ def main(arguments: list[str]) -> int:
             say(f"WARNING: {below} files in subfolders of the input are not scored: batch deployments read one folder")
         batches = split(files, config.input, config.mini_batch_size)
         tally = Tally(config, len(files), len(batches))
+        report = Report(config, tally)
         workers = min(config.nodes * config.processes, len(batches))
-        say(f"{len(files)} files in {len(batches)} mini-batches of up to {config.mini_batch_size}, {workers} workers")
-        driver = Driver(config, arguments[0], batches, tally)
+        size = f"{len(batches)} mini-batches of up to {config.mini_batch_size}"
+        say(f"{len(files)} files in {size}, {workers} worker{'s' * (workers > 1)}")
+        driver = Driver(config, arguments[0], batches, tally, report)
         driver.score()
         driver.write_output()
     except (JobError, InputError) as error:
@@ -238,7 +242,7 @@ def main(arguments: list[str]) -> int:
         message = f"The output could not be written: {error}"
         write_outcome(config, message)
         raise
-    Report(config, tally).end(message, started)
+    report.end(message, started)
     return 0 if message is None else 1
 
 

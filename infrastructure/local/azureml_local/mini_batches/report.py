@@ -28,6 +28,7 @@ class Report:
         self._tally = tally
         self._logs = Path(config.logs)
         self._step = max(tally.batches // _LINES, 1)
+        self._traceback = ""
 
     def scored(self, name: str, seconds: float, worker: str) -> None:
         """A mini-batch is done. Of very many only each n-th is told."""
@@ -41,12 +42,14 @@ class Report:
         again = "trying it again" if tries < most else "giving it up"
         say(f"mini-batch {number} failed (try {tries} of {most}), {again}: {reason}")
         self._keep(f"mini-batch {number}, try {tries}: {reason}", traceback)
+        self._traceback = traceback
 
     def failed(self, failure: Failure) -> None:
         say(f"FAILED {failure.sentence()}")
 
     def unusable(self, reason: str, traceback: str) -> None:
         self._keep(f"workers cannot start: {reason}", traceback)
+        self._traceback = traceback
         if traceback:
             print(traceback, flush=True)
 
@@ -78,11 +81,12 @@ class Report:
             rows=tally.rows,
             failed=[failure.sentence() for failure in tally.failures],
             failed_files=tally.failed_items,
+            traceback=self._traceback,
         )
 
 
 def write_outcome(config: Config, message: str | None, **more: Any) -> None:
-    """`{"completed", "message", "files", "rows", "failed", "failed_files"}`, whole or not at all."""
+    """The outcome, whole or not at all. `traceback` is the last one that the script left."""
     content: dict[str, Any] = {
         "completed": message is None,
         "message": message,
@@ -90,6 +94,7 @@ def write_outcome(config: Config, message: str | None, **more: Any) -> None:
         "rows": 0,
         "failed": [],
         "failed_files": 0,
+        "traceback": "",
     }
     content.update(more)
     draft = Path(f"{config.result}.draft")

@@ -133,6 +133,7 @@ def test_rows_come_in_the_order_of_the_files_whoever_is_first(scoring: Scoring) 
     assert "Rows:         12" in log
     assert scoring.outcome == {
         "completed": True, "message": None, "files": 12, "rows": 12, "failed": [], "failed_files": 0,
+        "traceback": "",
     }  # fmt: skip
 
 
@@ -166,6 +167,7 @@ def test_one_corrupt_file_of_a_hundred_and_no_failures_allowed(scoring: Scoring)
     assert "Result:       failed. 10 files of 100" in log
     assert not (scoring.folder / "output").exists(), "a failed job leaves no output"
     assert "invalid literal for int()" in scoring.log("user/error/failed_mini_batches.txt")
+    assert 'raise ValueError(f"{os.path.basename(file)} is corrupt")' in scoring.outcome["traceback"]
 
 
 def test_one_corrupt_file_of_a_hundred_and_all_failures_allowed(scoring: Scoring) -> None:
