@@ -17,7 +17,6 @@ from .documents import job_document
 from .manager import JobManager
 from .runs import Run
 
-
 PAGE = 50
 
 

@@ -120,8 +120,8 @@ def exits(code: int, text: str = "") -> Any:
             "",
             "UserError",
             (
-                "Execution failed: the command was ended by signal SIGKILL. The machine may have run out of memory. Its "
-                "log is user_logs/std_log.txt."
+                "Execution failed: the command was ended by signal SIGKILL. The machine may have run out of memory. "
+                "Its log is user_logs/std_log.txt."
             ),
         ),
         (
