@@ -54,7 +54,7 @@ def test_inputs_are_read_in_one_place_only() -> None:
 
 @pytest.mark.parametrize(("job", "step"), [(job, step) for job, step in STEPS if step.get("uses", "").startswith("./")])
 def test_actions_are_given_inputs_that_they_have(job: str, step: dict[str, Any]) -> None:
-    action = yaml.safe_load((ROOT / step["uses"] / "action.yml").read_text())
+    action = yaml.safe_load((ROOT / step["uses"].removeprefix("./.suite/") / "action.yml").read_text())
     assert set(step["with"]) <= set(action["inputs"])
     required = {name for name, definition in action["inputs"].items() if definition.get("required")}
     assert required <= set(step["with"])

@@ -20,7 +20,7 @@ from azureml_local.paths import REPOSITORY, StatePaths
 from azureml_local.settings import Settings
 from azureml_local.tokens import Tokens
 
-from . import act, workflow_file
+from . import act, checkouts, workflow_file
 from .records import Reader, RunRecord
 from .repositories import mapping
 from .terminal import Terminal, job_rows, table
@@ -130,6 +130,7 @@ def prepare(paths: StatePaths, config: Settings, arguments: argparse.Namespace) 
         suite_names=[PLACEHOLDER, repository_name(REPOSITORY), *arguments.suite],
         scratch=folder,
     )
+    checkouts.write(repository, name, file, folders, given=given, scratch=folder)
     payload = json.loads(arguments.event_file.read_text()) if arguments.event_file else {}
     if event == "workflow_dispatch":
         payload.setdefault("inputs", inputs)

@@ -17,8 +17,6 @@ from azureml_local.paths import REPOSITORY
 from .workflow_file import RemoteUse, WorkflowError, remote_uses
 
 STAND_INS = Path(__file__).parent / "stand_ins"
-# act itself stands in for checkout: it copies the working tree, .gitignore honoured.
-BUILT_IN = frozenset({"actions/checkout"})
 
 
 def export(source: Path, target: Path) -> Path:
@@ -52,7 +50,7 @@ def mapping(
     while queue:
         use = queue.pop()
         key = f"{use.repository}@{use.ref}"
-        if use.repository in BUILT_IN or (key, use.path) in seen:
+        if (key, use.path) in seen:
             continue
         seen.add((key, use.path))
         folder = folders.get(key) or given.get(key) or given.get(use.repository)
@@ -89,5 +87,4 @@ def stand_in_names() -> list[str]:
             f"{file.relative_to(STAND_INS).parts[0]}/{file.relative_to(STAND_INS).parts[1]}"
             for file in STAND_INS.glob("*/*/**/action.yml")
         }
-        | BUILT_IN
     )

@@ -15,6 +15,8 @@ from typing import Any
 import yaml
 
 _TRUE_KEY = True  # YAML 1.1 reads the key `on` as a boolean
+# What a reusable workflow says to check out the repository it comes from, beside the caller's.
+_OWN_REPOSITORY = re.compile(r"\$\{\{\s*job\.workflow_repository\s*\}\}")
 _REMOTE = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(?P<path>/[^@\s]+)?@(?P<ref>\S+)")
 
 
@@ -117,9 +119,22 @@ def local_target(repository: Path, uses: str) -> Path | None:
     return None
 
 
-def remote_uses(repository: Path, file: Path) -> list[RemoteUse]:
-    """Every remote action and reusable workflow that a run of this file can reach, through local ones too."""
-    found: dict[tuple[str, str, str], RemoteUse] = {}
+def own_checkouts(document: Mapping[Any, Any]) -> set[str]:
+    """The folders into which jobs check out the repository that the workflow file itself comes from."""
+    found = set()
+    for step in _steps(document):
+        given = step.get("with") or {}
+        repository = str(given.get("repository", ""))
+        if str(step.get("uses", "")).startswith("actions/checkout@") and _OWN_REPOSITORY.fullmatch(repository):
+            found.add(str(given.get("path", ".")).strip("/"))
+    return found
+
+
+def walk(repository: Path, file: Path) -> Iterator[tuple[Path, dict[Any, Any]]]:
+    """This file and every local action and workflow that a run of it can reach, each with its YAML.
+
+    A local path below a checkout of the workflow's own repository is looked up in that repository.
+    """
     seen: set[Path] = set()
     queue = [file]
     while queue:
@@ -127,16 +142,29 @@ def remote_uses(repository: Path, file: Path) -> list[RemoteUse]:
         if current in seen:
             continue
         seen.add(current)
-        for step in _steps(load(current)):
+        document = load(current)
+        yield current, document
+        own = own_checkouts(document)
+        for step in _steps(document):
             uses = step.get("uses")
-            if not isinstance(uses, str) or uses.startswith("docker://"):
-                continue
-            if uses.startswith("./"):
-                target = local_target(repository, uses)
+            if isinstance(uses, str) and uses.startswith("./"):
+                path = uses.removeprefix("./")
+                prefix = next((f"{folder}/" for folder in own if path.startswith(f"{folder}/")), "")
+                target = local_target(repository, path.removeprefix(prefix))
                 if target is None:
                     raise WorkflowError(f"{current}: uses '{uses}', but there is no such action or workflow")
                 queue.append(target)
-            elif match := _REMOTE.fullmatch(uses):
+
+
+def remote_uses(repository: Path, file: Path) -> list[RemoteUse]:
+    """Every remote action and reusable workflow that a run of this file can reach, through local ones too."""
+    found: dict[tuple[str, str, str], RemoteUse] = {}
+    for current, document in walk(repository, file):
+        for step in _steps(document):
+            uses = step.get("uses")
+            if not isinstance(uses, str) or uses.startswith(("./", "docker://")):
+                continue
+            if match := _REMOTE.fullmatch(uses):
                 use = RemoteUse(match["repository"], (match["path"] or "").strip("/"), match["ref"], current)
                 found.setdefault((use.repository, use.path, use.ref), use)
             else:
