@@ -130,9 +130,10 @@ class Rollout:
     def _launch(self, arguments: list[str], what: str) -> str:
         """One `az ml` call; "" or what az said when it failed."""
         self.sign_in_az()
-        arguments = [*arguments[:2], *self.endpoint.workspace.scope_arguments(), *arguments[2:]]
-        with self.runner.group(f"az ml {' '.join(arguments)}"), alarm(self._left(), what):
-            done = self.az.ml(arguments)
+        shown = " ".join(arguments[: arguments.index("--set")])
+        scoped = [*arguments[:2], *self.endpoint.workspace.scope_arguments(), *arguments[2:]]
+        with self.runner.group(f"az ml {shown}"), alarm(self._left(), what):
+            done = self.az.ml(scoped)
             self.runner.foreign("az:", without_noise(done.stderr))
         return essence(done.stderr) if done.code else ""
 
@@ -188,7 +189,7 @@ class Rollout:
         if self.plan.model.reference:
             settings.insert(0, f"model={self.plan.model.reference}")
         self.ours = True
-        self.runner.say(f"Creating {what} on {endpoint.name}; on Azure this takes some minutes.")
+        self.runner.say(f"Creating {what[0].lower()}{what[1:]} on {endpoint.name}; on Azure this takes some minutes.")
         began = endpoint.clock.monotonic()
         told = self._launch(
             [
