@@ -46,7 +46,7 @@ def ml_client(
         workspace_name=None if registry_name else workspace_name,
         registry_name=registry_name,
         cloud=context.cloud.name,
-        user_agent=f"az-ml azure-ai-ml/{sdk.__version__}",
+        user_agent="az-ml",
         logging_enable="--debug" in context.data.get("safe_params", ()),
         enable_telemetry=False,
     )
