@@ -41,7 +41,7 @@ class Connection:
         """Get ready for a request. answer_has_body: False for HEAD, whose answer only announces one."""
         self._parser = httptools.HttpResponseParser(self)
         self._answer_has_body = answer_has_body
-        self._headed = self._complete = self._until_close = self._whole = False
+        self._headed = self._complete = self._until_close = self._whole = self._kept = False
         self._chunks: deque[bytes] = deque()
         self._buffered = 0
         self.status = 0
@@ -88,7 +88,7 @@ class Connection:
 
     @property
     def reusable(self) -> bool:
-        return self.done and not self._closed and not self._until_close and bool(self._parser.should_keep_alive())
+        return self.done and not self._closed and self._kept
 
     @property
     def closed(self) -> bool:
@@ -208,6 +208,7 @@ class Connection:
     def on_message_complete(self) -> None:
         if self._headed:
             self._complete = True
+            self._kept = bool(self._parser.should_keep_alive())  # the parser forgets it after this
 
 
 class Pool:

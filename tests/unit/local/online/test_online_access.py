@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from azureml_local.errors import AzureError
 from azureml_local.online.access import AAD_TOKEN, AML_TOKEN, KEY, Guard, Keys, KeyStore, issue_token
 from support.local_server import Server, make_server

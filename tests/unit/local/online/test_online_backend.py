@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from azureml_local.online.backend import Backend, NotReadyError, Target, TooManyRequestsError
 
 

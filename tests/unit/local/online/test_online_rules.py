@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from azureml_local.errors import AzureError
 from azureml_local.online import deployment_rules, durations, endpoint_rules
 
