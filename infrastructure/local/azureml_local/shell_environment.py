@@ -57,7 +57,7 @@ def write_launchers(paths: StatePaths, az_python: Path, own_command: Path) -> No
     """`az` runs the locked azure-cli; -s and no PYTHONPATH keep the caller's packages out of it."""
     folder = bin_folder(paths)
     folder.mkdir(exist_ok=True)
-    # azure-cli reads AZ_INSTALLER to know how it was installed; PIP is what its own launcher says. PIP_COMPILE=0: its pip
+    # azure-cli reads AZ_INSTALLER to know how it was installed; PIP is what its own launcher says. PIP_COMPILE=0: pip
     # would compile all of the ml extension's 190 MB, ten seconds; Python compiles the tenth that is used as it goes.
     az = (
         "#!/bin/sh\nunset PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE\n"
