@@ -117,7 +117,9 @@ class CommandRunner:
         context = None
         if build.get("contextUri"):
             context = uris.resolve(self._services, self._workspace, str(build["contextUri"]))
-        return spec_from_rest(f"{environment.name}:{environment.version}", environment.properties, context)
+        inline = environment.name.lower() == "cliv2anonymousenvironment"
+        name = "defined inline" if inline else f"{environment.name}:{environment.version}"
+        return spec_from_rest(name, environment.properties, context)
 
     # -- on nodes ------------------------------------------------------------------------------------------------
 

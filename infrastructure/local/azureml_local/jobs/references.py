@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from azureml_local.assets import codes, components, data, environments, models, versions
+from azureml_local.environments import curated
 from azureml_local.errors import AzureError
 from azureml_local.routing import WorkspaceRef
 from azureml_local.services import Services
@@ -38,6 +39,8 @@ class UnknownReferenceError(ValueError):
 
 def asset(services: Services, workspace: WorkspaceRef, reference: str, collection: str) -> Asset:
     """The asset version that a reference names. Raises UnknownReferenceError."""
+    if collection == "environments" and (found := _from_registry(reference)) is not None:
+        return found
     kind = _KINDS[collection]
     name, version = _name_and_version(workspace, reference, collection)
     if version is None:
@@ -55,6 +58,15 @@ def asset(services: Services, workspace: WorkspaceRef, reference: str, collectio
                 f"There is no {kind.noun} '{name}' version '{version}' in workspace '{workspace.name}'.{hint}"
             ) from None
     return Asset(str(document["id"]), name, str(document["name"]), document["properties"])
+
+
+def _from_registry(reference: str) -> Asset | None:
+    """An environment of Microsoft's own registry, `azureml://registries/azureml/environments/sklearn-1.5/labels/latest`."""
+    image = curated.image_of(reference) if reference.startswith("azureml://registries/") else None
+    if image is None or curated.by_name(reference) is None:
+        return None
+    version = reference.rstrip("/").rpartition("/")[2]
+    return Asset(reference, curated.bare_name(reference), version, {"image": image})
 
 
 def _name_and_version(workspace: WorkspaceRef, reference: str, collection: str) -> tuple[str, str | None]:

@@ -28,9 +28,12 @@ class OutputSetting:
     parent: str | None = None  # it is this output of the pipeline
 
     def under(self, outer: OutputSetting) -> OutputSetting:
-        """With what the pipeline says about the same output taking precedence."""
+        """With what the pipeline says about the same output taking precedence.
+
+        A pipeline's output that says nothing is sent as uri_folder; the step knows better then.
+        """
         return OutputSetting(
-            type=outer.type or self.type,
+            type=self.type if outer.type in (None, "uri_folder") else outer.type,
             mode=outer.mode or self.mode,
             uri=outer.uri or self.uri,
             asset_name=outer.asset_name or self.asset_name,

@@ -253,3 +253,20 @@ def test_what_is_ignored_is_said_once(jobs: Jobs) -> None:
         "jobs.a.resources.instance_type is ignored: steps run as processes of this machine",
         "jobs.b.resources.instance_type is ignored: steps run as processes of this machine",
     )
+
+
+@pytest.mark.parametrize("end", ["labels/latest", "versions/3"])
+def test_environments_of_microsofts_registry_are_known(jobs: Jobs, end: str) -> None:
+    reference = f"azureml://registries/azureml/environments/sklearn-1.5/{end}"
+    spec = plan_of(jobs.services, jobs.workspace, command(environmentId=reference)).spec
+    assert isinstance(spec, CommandSpec)
+    assert spec.environment.name == "sklearn-1.5"
+    assert spec.environment.properties == {"image": "mcr.microsoft.com/azureml/curated/sklearn-1.5"}
+
+
+def test_other_registries_are_refused(jobs: Jobs) -> None:
+    reference = "azureml://registries/ours/environments/e/versions/1"
+    assert problem(jobs, command(environmentId=reference)) == (
+        f"environment: '{reference}' is in a registry. The local workspace has no registries: register it in the "
+        "workspace."
+    )

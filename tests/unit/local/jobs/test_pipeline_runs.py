@@ -273,3 +273,12 @@ def test_a_pipeline_output_with_a_name_becomes_an_asset(jobs: Jobs) -> None:
     assert asset is not None
     assert asset["properties"]["dataUri"] == train.outputs["model"]["uri"]
     assert train.outputs["model"]["asset"] == asset["id"]
+
+
+@pytest.mark.parametrize(("said", "kind"), [("uri_folder", "uri_file"), ("custom_model", "custom_model")])
+def test_a_pipeline_output_of_no_said_type_is_what_the_step_writes(jobs: Jobs, said: str, kind: str) -> None:
+    """Clients send uri_folder for outputs that say nothing."""
+    writer = jobs.command("w ${{outputs.o}}", outputs={"o": {"type": "uri_file"}})
+    bound = {"o": {"value": "${{parent.outputs.out}}", "type": "literal"}}
+    run = asyncio.run(jobs.run(pipeline({"w": step(writer, outputs=bound)}, outputs={"out": {"jobOutputType": said}})))
+    assert run.outputs["out"]["type"] == kind
