@@ -166,7 +166,11 @@ def settled(context: Context, workspace: Workspace, name: str, document: dict[st
                 str((each.get("error") or each).get("message", each))
                 for each in properties.get("provisioningErrors") or []
             ]
-            raise failure(f"Cluster {name} is in state {state}.", "; ".join(errors) or "no reason was given")
+            raise failure(
+                f"Cluster {name} is in state {state}: it can be created anew once `az ml compute delete --name {name}` "
+                "has removed it.",
+                "; ".join(errors) or "no reason was given",
+            )
         if context.clock.monotonic() > deadline:
             raise ActionError(f"Cluster {name} is still {state}.", exit_code=ExitCode.TIMEOUT)
         context.clock.sleep(2.0)

@@ -127,7 +127,7 @@ KNOWN: tuple[Known, ...] = (
     Known(
         "quota",
         r"ClusterCoreQuotaReached|QuotaExceeded|OperationNotAllowed.*quota|not enough quota|exceed\w* .*quota"
-        r"|cores? quota",
+        r"|cores? ?quota|vCPU quota",
         "The subscription's vCPU quota for this VM family in this region is used up.",
         "Ask for less (node-sku, cluster-size), or for another tier (low_priority has a quota of its own), free "
         "other clusters, or request quota in the portal.",

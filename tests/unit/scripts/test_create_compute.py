@@ -122,7 +122,7 @@ def test_a_broken_cluster_tells_its_reason(asking: World) -> None:
     ]
     asking.azure.computes["cpu-cluster"] = cluster(state="Failed", more={"provisioningErrors": errors})
     assert run(asking) == 4
-    assert "Cluster cpu-cluster is in state Failed." in asking.log
+    assert "Cluster cpu-cluster is in state Failed: it can be created anew once `az ml compute delete" in asking.log
     assert "Cause: The subscription's vCPU quota" in asking.log
 
 

@@ -20,7 +20,7 @@ SAYS = {
     "unknown-resource-group": "404 ResourceGroupNotFound: Resource group 'x' could not be found.",
     "unknown-workspace": "404 ResourceNotFound: The Resource 'Microsoft.MachineLearningServices/workspaces/aml' under "
     "resource group 'rg' was not found.",
-    "quota": "ClusterCoreQuotaReached: Operation results in exceeding quota limits of Core.",
+    "quota": "ClusterMinNodesExceedCoreQuota: The subscription has a DSv2 family vCPU quota of 6 and needs 8 vCPUs.",
     "unknown-vm-size": "VM Size STANDARD_X is not supported in region westeurope",
     "unknown-compute": "Compute target gpu was not found in workspace",
     "environment-is-immutable": "(UserError) Environment taxi version 3 already exists and is immutable.",

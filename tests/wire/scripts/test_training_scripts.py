@@ -3,137 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from azureml_local.paths import REPOSITORY
 from conftest import LocalWorkspace
+from support.action_step import ENVIRONMENT, PIPELINE, Step, until
 
 pytestmark = pytest.mark.wire
-
-ENVIRONMENT = """\
-name: scripts-env
-image: mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04
-conda_file: conda.yml
-"""
-PIPELINE = """\
-type: pipeline
-display_name: {name}
-settings: {{default_compute: azureml:scripts-cluster}}
-jobs:
-  say:
-    type: command
-    code: ./code
-    environment: azureml:scripts-env@latest
-    command: python say.py {argument}
-"""
-SAY = """\
-import os, sys, time
-print("::error::I am no command", flush=True)
-if sys.argv[1] == "fail":
-    import a_module_that_nobody_has
-open(sys.argv[1], "w").write(str(os.getpid()))
-while True:
-    print("still here", flush=True)
-    time.sleep(0.2)
-"""
-
-
-class Step:
-    """One step of a workflow job: its folder, its inputs, and what it left."""
-
-    def __init__(self, workspace: LocalWorkspace, folder: Path) -> None:
-        self.folder = folder
-        config = workspace.settings
-        credentials = {
-            "clientId": config.client_id,
-            "clientSecret": config.client_secret,
-            "tenantId": config.tenant_id,
-            "subscriptionId": config.subscription_id,
-        }
-        (folder / "temp").mkdir()
-        self.env = {
-            **workspace.environment,
-            "GITHUB_OUTPUT": str(folder / "output"),
-            "GITHUB_STEP_SUMMARY": str(folder / "summary"),
-            "GITHUB_REPOSITORY": "octo/models",
-            "GITHUB_SERVER_URL": "https://github.com",
-            "GITHUB_RUN_ID": str(time.time_ns()),
-            "RUNNER_TEMP": str(folder / "temp"),
-            "INPUT_RESOURCE_GROUP": config.resource_group,
-            "INPUT_WORKSPACE_NAME": config.workspace,
-            "INPUT_CREDENTIALS": json.dumps(credentials),
-        }
-        self.secret = config.client_secret
-        self.log = ""
-
-    def start(self, script: str, **inputs: str) -> subprocess.Popen[str]:
-        for name in ("output", "summary"):
-            (self.folder / name).unlink(missing_ok=True)
-        given = {f"INPUT_{name.upper()}": value for name, value in inputs.items()}
-        command = [sys.executable, str(REPOSITORY / "scripts" / f"{script}.py")]
-        return subprocess.Popen(
-            command,
-            cwd=self.folder,
-            env={**self.env, **given},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def run(self, script: str, **inputs: str) -> int:
-        """The exit code; afterwards `log`, `outputs` and `summary` tell the rest, none of them a secret."""
-        process = self.start(script, **inputs)
-        self.log = process.communicate(timeout=300)[0]
-        self.check_secrets()
-        return process.returncode
-
-    def check_secrets(self) -> None:
-        told = [line for line in self.log.splitlines() if not line.startswith("::add-mask::")]
-        assert self.secret not in "\n".join(told) + self.summary + str(self.outputs)
-        assert list((self.folder / "temp").iterdir()) == []
-
-    @property
-    def summary(self) -> str:
-        path = self.folder / "summary"
-        return path.read_text() if path.exists() else ""
-
-    @property
-    def outputs(self) -> dict[str, str]:
-        path = self.folder / "output"
-        text = path.read_text() if path.exists() else ""
-        return {name: value for name, _, value in re.findall(r"^([\w-]+)<<(\S+)\n(.*?)\n\2$", text, re.M | re.S)}
-
-
-@pytest.fixture(scope="module")
-def step(workspace: LocalWorkspace, tmp_path_factory: pytest.TempPathFactory) -> Step:
-    """A repository with an environment and a cluster that are registered and created."""
-    folder = tmp_path_factory.mktemp("repository")
-    (folder / "env.yml").write_text(ENVIRONMENT)
-    (folder / "conda.yml").write_text("dependencies: [python=3.11]\n")
-    (folder / "code").mkdir()
-    (folder / "code" / "say.py").write_text(SAY)
-    found = Step(workspace, folder)
-    assert found.run("create_compute", cluster_name="scripts-cluster", cluster_size="2") == 0, found.log
-    assert found.outputs == {"compute-name": "scripts-cluster", "created": "true", "drift": "{}"}
-    assert found.run("register_environment", environment_file="env.yml") == 0, found.log
-    assert (found.outputs["environment-version"], found.outputs["changed"]) == ("1", "true")
-    return found
-
-
-def until(what: str, condition: Callable[[], bool]) -> None:
-    for _ in range(600):
-        if condition():
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"{what} did not happen")
 
 
 def test_the_cluster_is_compared_and_updated(step: Step) -> None:
