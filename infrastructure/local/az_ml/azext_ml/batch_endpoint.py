@@ -94,7 +94,7 @@ def invoke(
     inputs = batch_inputs.inputs(nested["inputs"]) if nested.get("inputs") else inputs
     outputs = batch_inputs.outputs(nested["outputs"]) if nested.get("outputs") else outputs
 
-    settings: Overrides = []
+    settings = batch_inputs.settings(params_override or [])
     if mini_batch_size:
         settings.append({"mini_batch_size": mini_batch_size})
     if instance_count:

@@ -107,6 +107,13 @@ def nested(overrides: list[dict[str, Any]]) -> dict[str, Any]:
     return tree
 
 
+def settings(overrides: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What of `--set` is neither input nor output, such as `output_file_name=x.csv`."""
+    kept = ({path: value for path, value in override.items() if path.split(".")[0] not in {"inputs", "outputs"}}
+            for override in overrides)  # fmt: skip
+    return [override for override in kept if override]
+
+
 def output_dataset(path: str) -> list[dict[str, Any]]:
     """The settings of `--output-path azureml://datastores/<datastore>/paths/<path>`."""
     from azure.ai.ml._utils._storage_utils import AzureMLDatastorePathUri

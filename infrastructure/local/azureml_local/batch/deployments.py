@@ -15,7 +15,7 @@ from azureml_local.store import Document
 
 from . import deployment_rules as rules
 from . import endpoint_rules
-from .endpoints import ENDPOINT
+from .endpoints import ENDPOINT, caller
 
 DEPLOYMENT = ENDPOINT + "/deployments/{deployment}"
 
@@ -52,7 +52,7 @@ def install(services: Services) -> None:
         name = request.path_params["deployment"]
         made = await asyncio.to_thread(rules.document, services, workspace, endpoint, name, body)
         existed = store.get(made["id"]) is not None
-        return answer(request, store.put(made), "Updating" if existed else "Creating")
+        return answer(request, store.put(made, by=caller(request)), "Updating" if existed else "Creating")
 
     @routes.patch(Host.ARM, DEPLOYMENT)
     async def patch_deployment(request: Request) -> Response:
@@ -63,7 +63,7 @@ def install(services: Services) -> None:
         given = body.get("properties") or {}
         if "description" in given:
             document["properties"]["description"] = given["description"]
-        return answer(request, store.put(document), "Updating")
+        return answer(request, store.put(document, by=caller(request)), "Updating")
 
     @routes.delete(Host.ARM, DEPLOYMENT)
     async def delete_deployment(request: Request) -> Response:

@@ -17,6 +17,11 @@ from . import job_records
 ENDPOINT = WS + "/batchEndpoints/{endpoint}"
 
 
+def caller(request: Request) -> str:
+    """Who is noted as the one who made or changed something."""
+    return str(request.state.principal.name)
+
+
 def install(services: Services) -> None:
     """PUT, GET, PATCH, DELETE and lists of endpoints."""
     routes, store = services.routes, services.store
@@ -46,7 +51,7 @@ def install(services: Services) -> None:
     async def put_endpoint(request: Request) -> Response:
         body, workspace, name = await request.json(), workspace_of(request), request.path_params["endpoint"]
         existing = store.get(f"{workspace.id}/batchEndpoints/{name}")
-        document = store.put(rules.document(services, workspace, name, body, existing))
+        document = store.put(rules.document(services, workspace, name, body, existing), by=caller(request))
         return answer(request, document, created=existing is None)
 
     @routes.patch(Host.ARM, ENDPOINT)
@@ -56,7 +61,9 @@ def install(services: Services) -> None:
         given = {**existing["properties"], **(body.get("properties") or {})}
         tags = existing["tags"] if body.get("tags") is None else body["tags"]
         merged = {"tags": tags, "properties": given}
-        document = store.put(rules.document(services, workspace, existing["name"], merged, existing))
+        document = store.put(
+            rules.document(services, workspace, existing["name"], merged, existing), by=caller(request)
+        )
         return answer(request, document, created=False)
 
     @routes.delete(Host.ARM, ENDPOINT)

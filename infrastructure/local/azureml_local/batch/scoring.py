@@ -37,8 +37,8 @@ from .request import Invocation
 STEP = "batchscoring"
 OUTPUT = "score"
 _PORT = "job_data_path"
-# What reading tables takes, should a model not ask for it itself.
-_READERS = ("pandas", "pyarrow")
+# What reading tables and images takes, should a model not ask for it itself.
+_READERS = ("pandas", "pyarrow", "pillow")
 
 
 def plan_of(services: Services, workspace: WorkspaceRef, deployment: Document, invocation: Invocation) -> Plan:
