@@ -38,7 +38,7 @@ def filled(text: str, name: str) -> str:
 def planned(root: Path, name: str) -> dict[Path, str]:
     """Path -> content of every file to write. Raises ActionError telling everything that is in the way."""
     if _NAME.fullmatch(name) is None:
-        allowed = "it must have 2 to 23 small letters, digits, - or _, starting with a letter and ending with a letter or digit"
+        allowed = "it must have 2 to 23 small letters, digits, - or _, starting with a letter, not ending with - or _"
         raise bad_input([Problem(f"NAME is '{name}': {allowed}. For example: make new-model NAME=churn")])
     if name in read_manifest(root).names():
         raise bad_input([Problem(f"NAME is '{name}': there is such a model already.")])

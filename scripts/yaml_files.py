@@ -74,8 +74,12 @@ def _included(scalar: Scalar, target: Path) -> bool:
 def missing_references(path: Path, seen: frozenset[Path] = frozenset()) -> list[Problem]:
     """Every local file that the YAML at `path`, or a component it includes, names and that does not exist."""
     scalars, problems = load(path)
+    beside = {scalar.path: scalar.value for scalar in scalars if scalar.path[-1] == "code"}
     for scalar in scalars:
-        target = _reference(scalar, path.parent)
+        folder = path.parent
+        if scalar.path[-1] == "scoring_script":  # inside the code folder
+            folder /= beside.get((*scalar.path[:-1], "code"), "")
+        target = _reference(scalar, folder)
         if target is None:
             continue
         if not target.exists():
