@@ -236,7 +236,7 @@ class Rollout:
             self.runner.output("traffic", _json(wanted))
             if client is None:
                 continue
-            tally, verdict = soak(client, self.plan.soak, self.plan.limits)
+            tally, verdict = soak(client, self.name, self.plan.soak, self.plan.limits)
             self.report.steps.append(Step(wanted, tally, verdict))
             if verdict:
                 raise Rejected(

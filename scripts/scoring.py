@@ -25,6 +25,8 @@ HEADER = "azureml-model-deployment"
 TIMEOUT = 65.0  # seconds for one request; Azure itself ends one after 60 s unless told otherwise, at most 180 s
 INTERVAL = 0.1  # seconds from one probe to the next, when the answers come faster
 FEWEST = 20  # probes of a traffic step, however short its soak
+REACHED = 5  # of them answered by the new deployment, where answers tell; chance may need some more probes for it
+MOST_FOR_REACHED = 300
 SMOKE = 5  # requests of a smoke test, after the one that warms up
 WARM_UP = 60.0  # seconds in which a deployment that is there must begin to answer
 _NOT_YET = frozenset({404, 408, 429, 502, 503, 504})
@@ -225,19 +227,27 @@ def smoke(client: Client, deployment: str, limits: Limits, say: Callable[[str], 
     return tally, Limits(0.0, limits.p95_ms).verdict(tally)
 
 
-def soak(client: Client, seconds: float, limits: Limits) -> tuple[Tally, str]:
-    """Ask through the router for `seconds`, at least twenty times; ends early when it cannot get good any more."""
+def soak(client: Client, deployment: str, seconds: float, limits: Limits) -> tuple[Tally, str]:
+    """Ask through the router for `seconds`, at least twenty times and until `deployment` gave five of the answers.
+
+    Ends early when it cannot get good any more. Returns the answers, and why they are not good enough.
+    """
     clock = client.clock
     began = clock.monotonic()
     planned = max(FEWEST, math.ceil(seconds / INTERVAL))
     tally = Tally()
-    while tally.answers < FEWEST or clock.monotonic() - began < seconds:
+    while tally.answers < FEWEST or clock.monotonic() - began < seconds or _too_few(tally, deployment):
         asked = clock.monotonic()
         tally.add(client.ask())
         if 100.0 * tally.errors / planned > limits.error_rate and tally.errors:
             break
         clock.sleep(max(0.0, INTERVAL - (clock.monotonic() - asked)))
     return tally, limits.verdict(tally)
+
+
+def _too_few(tally: Tally, deployment: str) -> bool:
+    told = tally.answers > tally.deployments.get("", 0)
+    return told and tally.deployments[deployment] < REACHED and tally.answers < MOST_FOR_REACHED
 
 
 def as_json(text: str) -> Any:

@@ -125,7 +125,8 @@ class Workspace:
     def studio_url(self, path: str = "") -> str:
         return f"https://ml.azure.com/{path}?wsid={self.id}"
 
-    def _service(self, name: str) -> str:
+    def service(self, name: str) -> str:
+        """Base address of one of the workspace's own services, as `history` and `api`."""
         if self._services is None:
             url = str((self.document().get("properties") or {}).get("discoveryUrl", ""))
             found: dict[str, str] = self.rest.get(url)
@@ -144,7 +145,7 @@ class Workspace:
         return self.rest.raw("POST", self.url(f"/jobs/{quote(name)}/cancel"), attempts=1, timeout=timeout)
 
     def _history(self, run: str, what: str = "") -> str:
-        return f"{self._service('history')}/history/v1.0{self.id}/runs/{quote(run)}{what}"
+        return f"{self.service('history')}/history/v1.0{self.id}/runs/{quote(run)}{what}"
 
     def children(self, run: str) -> list[Run]:
         """Run history: the runs below `run`, all pages."""
@@ -176,7 +177,7 @@ class Workspace:
     def _mlflow(self, run: str, part: str) -> dict[str, Any]:
         data = self._runs.get(run)
         if data is None:
-            url = f"{self._service('api')}/mlflow/v2.0{self.id}/api/2.0/mlflow/runs/get?run_id={quote(run)}"
+            url = f"{self.service('api')}/mlflow/v2.0{self.id}/api/2.0/mlflow/runs/get?run_id={quote(run)}"
             found = self.rest.find(url) or {}
             data = (found.get("run") or {}).get("data") or {}
             self._runs[run] = data
