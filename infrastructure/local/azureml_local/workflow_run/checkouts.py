@@ -11,33 +11,10 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from .repositories import export
-from .workflow_file import RemoteUse, WorkflowError, own_checkouts, remote_uses, walk
+from .repositories import export, reach
+from .workflow_file import WorkflowError, own_checkouts
 
 FILE = "checkouts.json"
-
-
-def _roots(repository: Path, file: Path, folders: Mapping[str, Path]) -> set[Path]:
-    """The repositories whose workflows check themselves out in a run of this file."""
-    found: set[Path] = set()
-    queue: list[tuple[Path, Path]] = [(repository, file)]
-    seen: set[tuple[Path, Path]] = set()
-    while queue:
-        root, current = queue.pop()
-        if (root, current) in seen:
-            continue
-        seen.add((root, current))
-        if any(own_checkouts(document) for _, document in walk(root, current)):
-            found.add(root)
-        for use in remote_uses(root, current):
-            folder = folders[_key(use)]
-            if (folder / use.path).is_file():  # a reusable workflow, not an action
-                queue.append((folder, folder / use.path))
-    return found
-
-
-def _key(use: RemoteUse) -> str:
-    return f"{use.repository}@{use.ref}"
 
 
 def write(
@@ -55,7 +32,7 @@ def write(
     Its keys: `name` and `repository` (the caller's, for other commits of it), `own` (what a workflow's own repository
     is, or null), `others` (owner/repo@ref -> folder). Raises WorkflowError when `own` is not one and the same for all.
     """
-    roots = _roots(repository, file, folders)
+    roots = {root for root, _, document in reach(repository, file, folders) if own_checkouts(document)}
     if len(roots) > 1:
         raise WorkflowError(
             f"{file.name} runs workflows of several repositories that check themselves out, and act does not say which "

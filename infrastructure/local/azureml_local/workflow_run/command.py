@@ -20,7 +20,7 @@ from azureml_local.paths import REPOSITORY, StatePaths
 from azureml_local.settings import Settings
 from azureml_local.tokens import Tokens
 
-from . import act, checkouts, workflow_file
+from . import act, calls, checkouts, workflow_file
 from .records import Reader, RunRecord
 from .repositories import mapping
 from .terminal import Terminal, job_rows, table
@@ -131,6 +131,8 @@ def prepare(paths: StatePaths, config: Settings, arguments: argparse.Namespace) 
         scratch=folder,
     )
     checkouts.write(repository, name, file, folders, given=given, scratch=folder)
+    for warning in calls.check(repository, file, folders):
+        print(f"warning: {warning}", file=sys.stderr)
     payload = json.loads(arguments.event_file.read_text()) if arguments.event_file else {}
     if event == "workflow_dispatch":
         payload.setdefault("inputs", inputs)
@@ -210,7 +212,7 @@ def keep_summaries(record: RunRecord, folder: Path) -> list[Path]:
     files = []
     for job in record.jobs.values():
         if job.summary.strip():
-            file = folder / f"summary-{job.job_id}.md"
+            file = folder / f"summary-{job.label.replace('/', '-')}.md"
             file.write_text(job.summary)
             files.append(file)
     return files

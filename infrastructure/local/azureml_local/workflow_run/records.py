@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SUCCESS = "success"
+# act says this in the name of a job that only calls a workflow, and nothing more: its jobs are the called ones.
+_FETCHING = "LocalRepositoryCache"
 
 
 @dataclass
@@ -22,7 +24,7 @@ class StepRecord:
 
 @dataclass
 class JobRecord:
-    """A job as act ran it. `name` is act's `workflow/job` path, unique also for jobs of called workflows."""
+    """A job as act ran it. `name` is act's path: `workflow/job`; `calling job/workflow/job` in a called workflow."""
 
     name: str
     job_id: str
@@ -33,6 +35,11 @@ class JobRecord:
     outputs: dict[str, str] = field(default_factory=dict)
     summary: str = ""
     errors: list[str] = field(default_factory=list)
+
+    @property
+    def label(self) -> str:
+        """Its id, with the calling job before it when it belongs to a called workflow: two calls have the same ids."""
+        return "/".join([*(part.strip() for part in self.name.split("/")[:-2]), self.job_id])
 
 
 @dataclass
@@ -108,6 +115,8 @@ class Reader:
             self._tell(Event("error", None, problem))
             return
         if job is None:
+            if message.startswith(_FETCHING):
+                return
             job = self.record.jobs[name] = JobRecord(name, str(entry.get("jobID", name)), self._clock())
             self._tell(Event("job-start", job))
         if "jobResult" in entry:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from azureml_local.paths import REPOSITORY
 
-from .workflow_file import RemoteUse, WorkflowError, remote_uses
+from .workflow_file import RemoteUse, WorkflowError, load, local_target, local_use, remote_use, remote_uses, steps
 
 STAND_INS = Path(__file__).parent / "stand_ins"
 
@@ -49,7 +50,7 @@ def mapping(
     queue, seen = list(uses), set()
     while queue:
         use = queue.pop()
-        key = f"{use.repository}@{use.ref}"
+        key = use.key
         if (key, use.path) in seen:
             continue
         seen.add((key, use.path))
@@ -65,11 +66,12 @@ def mapping(
             missing.append(f"{key} (in {use.file.name})")
             continue
         folders[key] = folder
-        inner = folder / use.path
-        for file in (inner, inner / "action.yml", inner / "action.yaml"):
-            if file.is_file():
-                queue.extend(remote_uses(folder, file))
-                break
+        file = local_target(folder, use.path)
+        if file is None:
+            raise WorkflowError(
+                f"{use.file}: uses '{use.repository}/{use.path}@{use.ref}', but {folder} has no such action or workflow"
+            )
+        queue.extend(remote_uses(folder, file))
     if missing:
         raise WorkflowError(
             "nothing on this machine stands for: "
@@ -78,6 +80,33 @@ def mapping(
             + ", ".join(stand_in_names())
         )
     return folders
+
+
+def target_of(
+    root: Path, file: Path, document: Mapping[Any, Any], uses: str, folders: Mapping[str, Path]
+) -> tuple[Path, Path] | None:
+    """The repository's folder and the file that a `uses` in this file of `root` leads to; None for an image."""
+    use = remote_use(file, uses)
+    base = folders[use.key] if use else root
+    found = local_target(base, use.path) if use else local_use(root, document, uses)
+    return (base, found) if found else None
+
+
+def reach(repository: Path, file: Path, folders: Mapping[str, Path]) -> Iterator[tuple[Path, Path, Mapping[Any, Any]]]:
+    """Every workflow and action that a run of this file can reach, remote ones too: repository's folder, file, YAML."""
+    seen: set[Path] = set()
+    queue = [(repository, file)]
+    while queue:
+        root, current = queue.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        document = load(current)
+        yield root, current, document
+        for step in steps(document):
+            if isinstance(step.get("uses"), str):
+                target = target_of(root, current, document, step["uses"], folders)
+                queue.extend([target] if target else [])
 
 
 def stand_in_names() -> list[str]:

@@ -38,7 +38,7 @@ class Terminal:
 
     def show(self, event: Event) -> None:
         """Print one event."""
-        job = event.job.job_id if event.job else "act"
+        job = event.job.label if event.job else "act"
         if event.kind == "job-start":
             self._print(job, self._paint("job started", "bold"))
         elif event.kind == "job-end" and event.job:
@@ -73,6 +73,6 @@ def job_rows(record: RunRecord) -> list[tuple[str, ...]]:
     """A row for every job and, below it, its steps."""
     rows: list[tuple[str, ...]] = []
     for job in record.jobs.values():
-        rows.append((f"{_MARKS.get(job.result, '?')} {job.job_id}", job.result, duration(job.seconds)))
+        rows.append((f"{_MARKS.get(job.result, '?')} {job.label}", job.result, duration(job.seconds)))
         rows.extend((f"    {step.name}", step.result or "cancelled", duration(step.seconds or 0)) for step in job.steps)
     return rows

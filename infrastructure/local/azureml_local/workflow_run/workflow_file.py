@@ -33,6 +33,11 @@ class RemoteUse:
     ref: str
     file: Path
 
+    @property
+    def key(self) -> str:
+        """`owner/repo@ref`, what a folder is mapped by."""
+        return f"{self.repository}@{self.ref}"
+
 
 def load(file: Path) -> dict[Any, Any]:
     """The YAML of a workflow or an action. Raises WorkflowError with the line of a mistake."""
@@ -101,7 +106,8 @@ def runners(document: Mapping[Any, Any]) -> set[str]:
     return labels
 
 
-def _steps(document: Mapping[Any, Any]) -> Iterator[Mapping[str, Any]]:
+def steps(document: Mapping[Any, Any]) -> Iterator[Mapping[str, Any]]:
+    """Everything that may have `uses`: the jobs of a workflow and their steps, the steps of a composite."""
     for job in (document.get("jobs") or {}).values():
         yield job
         yield from job.get("steps") or []
@@ -122,7 +128,7 @@ def local_target(repository: Path, uses: str) -> Path | None:
 def own_checkouts(document: Mapping[Any, Any]) -> set[str]:
     """The folders into which jobs check out the repository that the workflow file itself comes from."""
     found = set()
-    for step in _steps(document):
+    for step in steps(document):
         given = step.get("with") or {}
         repository = str(given.get("repository", ""))
         if str(step.get("uses", "")).startswith("actions/checkout@") and _OWN_REPOSITORY.fullmatch(repository):
@@ -130,11 +136,18 @@ def own_checkouts(document: Mapping[Any, Any]) -> set[str]:
     return found
 
 
-def walk(repository: Path, file: Path) -> Iterator[tuple[Path, dict[Any, Any]]]:
-    """This file and every local action and workflow that a run of it can reach, each with its YAML.
+def local_use(repository: Path, document: Mapping[Any, Any], uses: str) -> Path | None:
+    """The file behind a `uses: ./…` of this document, or None when it is not there.
 
-    A local path below a checkout of the workflow's own repository is looked up in that repository.
+    A path below a checkout of the workflow's own repository is looked up in that repository.
     """
+    path = uses.removeprefix("./")
+    prefix = next((f"{folder}/" for folder in own_checkouts(document) if path.startswith(f"{folder}/")), "")
+    return local_target(repository, path.removeprefix(prefix))
+
+
+def walk(repository: Path, file: Path) -> Iterator[tuple[Path, dict[Any, Any]]]:
+    """This file and every local action and workflow that a run of it can reach, each with its YAML."""
     seen: set[Path] = set()
     queue = [file]
     while queue:
@@ -144,29 +157,30 @@ def walk(repository: Path, file: Path) -> Iterator[tuple[Path, dict[Any, Any]]]:
         seen.add(current)
         document = load(current)
         yield current, document
-        own = own_checkouts(document)
-        for step in _steps(document):
+        for step in steps(document):
             uses = step.get("uses")
             if isinstance(uses, str) and uses.startswith("./"):
-                path = uses.removeprefix("./")
-                prefix = next((f"{folder}/" for folder in own if path.startswith(f"{folder}/")), "")
-                target = local_target(repository, path.removeprefix(prefix))
+                target = local_use(repository, document, uses)
                 if target is None:
                     raise WorkflowError(f"{current}: uses '{uses}', but there is no such action or workflow")
                 queue.append(target)
+
+
+def remote_use(file: Path, uses: str) -> RemoteUse | None:
+    """What a `uses: owner/repo…@ref` names; None for a local path or an image. Raises WorkflowError for neither."""
+    if uses.startswith(("./", "docker://")):
+        return None
+    match = _REMOTE.fullmatch(uses)
+    if match is None:
+        raise WorkflowError(f"{file}: cannot read 'uses: {uses}'; expected owner/repository@ref")
+    return RemoteUse(match["repository"], (match["path"] or "").strip("/"), match["ref"], file)
 
 
 def remote_uses(repository: Path, file: Path) -> list[RemoteUse]:
     """Every remote action and reusable workflow that a run of this file can reach, through local ones too."""
     found: dict[tuple[str, str, str], RemoteUse] = {}
     for current, document in walk(repository, file):
-        for step in _steps(document):
-            uses = step.get("uses")
-            if not isinstance(uses, str) or uses.startswith(("./", "docker://")):
-                continue
-            if match := _REMOTE.fullmatch(uses):
-                use = RemoteUse(match["repository"], (match["path"] or "").strip("/"), match["ref"], current)
+        for step in steps(document):
+            if isinstance(step.get("uses"), str) and (use := remote_use(current, step["uses"])):
                 found.setdefault((use.repository, use.path, use.ref), use)
-            else:
-                raise WorkflowError(f"{current}: cannot read 'uses: {uses}'; expected owner/repository@ref")
     return list(found.values())

@@ -88,3 +88,11 @@ def test_what_act_says_outside_json_is_an_error_of_the_run() -> None:
 def test_the_inner_steps_of_a_composite_are_not_counted_as_steps() -> None:
     reader, _ = feed(step("⭐ Run Main inner", stepID=["0", "1"]), END)
     assert reader.record.jobs["w/a"].steps == []
+
+
+def test_a_job_that_only_calls_a_workflow_is_no_job_and_the_called_ones_bear_its_name() -> None:
+    fetching = {"job": "w/Train", "jobID": "train", "msg": "LocalRepositoryCache matched https://github.com/O/R"}
+    called = {**END, "job": "Train/train/Run pipeline ", "jobID": "run-pipeline"}
+    reader, _ = feed(fetching, called)
+    assert [job.label for job in reader.record.jobs.values()] == ["Train/run-pipeline"]
+    assert reader.record.succeeded

@@ -96,6 +96,10 @@ def test_an_action_that_nothing_stands_for_is_named_with_the_way_out(repository:
     uses = [use for use in remote_uses(repository, find(repository, "train")) if use.repository == "OWNER/REPO"]
     with pytest.raises(WorkflowError, match=r"OWNER/REPO@v1 \(in action\.yml\)\. Map a folder with --local-repository"):
         mapping(uses, given={}, suite_names=[], scratch=repository / "scratch")
+    with pytest.raises(WorkflowError, match=r"uses 'OWNER/REPO/actions/run-pipeline@v1', but .* has no such action"):
+        mapping(uses, given={"OWNER/REPO@v1": repository}, suite_names=[], scratch=repository / "scratch")
+    (repository / "actions" / "run-pipeline").mkdir(parents=True)
+    (repository / "actions" / "run-pipeline" / "action.yml").write_text("runs: {using: composite, steps: []}")
     folders = mapping(uses, given={"OWNER/REPO@v1": repository}, suite_names=[], scratch=repository / "scratch")
     assert folders == {"OWNER/REPO@v1": repository}
 
