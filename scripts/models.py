@@ -129,8 +129,13 @@ def read_manifest(root: Path = Path()) -> Manifest:
     path = root / MANIFEST
     if not path.is_file():
         return Manifest(root, {})
+    return parse_manifest(root, path.read_text(encoding="utf-8"))
+
+
+def parse_manifest(root: Path, text: str) -> Manifest:
+    """As read_manifest, of a text: also one of another commit."""
     try:
-        scalars = scan(path.read_text(encoding="utf-8"))
+        scalars = scan(text)
     except YamlSyntaxError as error:
         problem = Problem(f"{MANIFEST}, line {error.line}: {error}.", str(MANIFEST), error.line)
         raise unusable([problem]) from error
