@@ -145,9 +145,27 @@ def test_compute_datastores_and_the_workspace(workspace: LocalWorkspace, tmp_pat
         "ml workspace show",
         "ml workspace list --query [].name",
         "ml environment list --workspace-name az-ml-no-workspace",
+        "ml schedule list",
         cwd=tmp_path,
     )
-    made, again, shown, table, bigger, missing, nameless, bogus, deleted, gone, stores, store, here, all_, no = answers
+    (
+        made,
+        again,
+        shown,
+        table,
+        bigger,
+        missing,
+        nameless,
+        bogus,
+        deleted,
+        gone,
+        stores,
+        store,
+        here,
+        all_,
+        no,
+        schedules,
+    ) = answers
     assert set(made.json) == {
         "enable_node_public_ip", "id", "idle_time_before_scale_down", "location", "max_instances", "min_instances",
         "name", "network_settings", "provisioning_state", "resourceGroup", "size", "ssh_public_access_enabled", "tier",
@@ -168,3 +186,5 @@ def test_compute_datastores_and_the_workspace(workspace: LocalWorkspace, tmp_pat
     assert workspace.settings.workspace in all_.json
     assert no.code == 3
     assert "az-ml-no-workspace" in no.err
+    assert schedules.code == 1
+    assert "(NotImplementedLocally) The local workspace does not implement GET" in schedules.err

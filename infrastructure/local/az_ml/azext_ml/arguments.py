@@ -156,6 +156,22 @@ SCOPES: dict[str, dict[str, Argument]] = {
         "all": _arg("Download artifacts and every output.", "--all"),
     },
     "ml job list": {"max_results": _arg("At most this many results. Default: 50.", "--max-results", "-r", type=int)},
+    "ml schedule": {
+        "name": _name("schedule"),
+        "file": _file("schedule"),
+        "include_disabled": _arg("List disabled ones, too.", "--include-disabled"),
+        "disabled_only": _arg("List disabled ones only.", "--disabled-only"),
+    },
+    "ml connection": {
+        "name": _name("connection"),
+        "file": _file("connection"),
+        "type": _arg("Only connections of this type.", "--type"),
+    },
+    "ml registry": {
+        "name": _name("registry"),
+        "file": _file("registry"),
+        "location": _arg("Azure region.", "--location", "-l"),
+    },
     "ml online-endpoint": {
         "name": _name("online endpoint"),
         "file": _file("online endpoint"),

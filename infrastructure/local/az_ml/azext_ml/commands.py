@@ -1,7 +1,6 @@
 """The table of commands: which function answers which command, and how az treats it.
 
-Every row below a group is `command: (function, options…)`; the group's module is named after it. Options:
-`wait` (has --no-wait), `confirm` (asks, has --yes), `show` (404 is exit code 3), `preview`.
+Every row below a group is `command: (function, options)`; the group's module is named after it, the options are az's.
 An `update` is az's generic update: a getter, az's --set/--add/--remove on what it returns, a setter.
 """
 
@@ -90,6 +89,27 @@ GROUPS: dict[str, dict[str, Row]] = {
         "restore": ("restore", {}),
         "show-services": ("show_services", {}),
         "update": ("update", {}),
+    },
+    "schedule": {
+        "show": ("show", {}),
+        "list": ("list_", {"table_transformer": tables.schedules}),
+        "create": ("create", _WAIT),
+        "delete": ("delete", _WAIT),
+        "enable": ("enable", _WAIT),
+        "disable": ("disable", _WAIT),
+        "trigger": ("trigger", {}),
+    },
+    "connection": {
+        "show": ("show", _PREVIEW),
+        "list": ("list_", {"table_transformer": tables.connections, **_PREVIEW}),
+        "create": ("create", _PREVIEW),
+        "delete": ("delete", {"confirmation": True, **_PREVIEW}),
+    },
+    "registry": {
+        "show": ("show", {}),
+        "list": ("list_", {"table_transformer": tables.registries}),
+        "create": ("create", _WAIT),
+        "delete": ("delete", _WAIT),
     },
     "online-endpoint": {
         "show": ("show", {}),

@@ -34,6 +34,11 @@ jobs = _columns(
     job__type="type",
     created__on="creation_context.created_at",
 )
+schedules = _columns(
+    name="name", description="description", is_enabled="is_enabled", provisioning_state="provisioning_state"
+)
+connections = _columns(name="name", target="target")
+registries = _columns(name="name", location="location", description="description")
 sizes = _columns(
     **{
         name: name
