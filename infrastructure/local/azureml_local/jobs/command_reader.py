@@ -90,6 +90,9 @@ class CommandReader:
         distribution = self._distribution(node.get("distribution") or spec.get("distribution"), where)
         instances = self._instances({**(spec.get("resources") or {}), **(node.get("resources") or {})}, where)
         limits = {**(spec.get("limits") or {}), **(node.get("limits") or {})}
+        if instances > 1 and distribution is None:
+            at = _at(where, "resources.instance_count")
+            self._problems.warn(f"{at} is {instances}, but without 'distribution' the command runs once, on one node")
         if len(self._problems.found) > before or environment is None:
             return None
         return CommandSpec(

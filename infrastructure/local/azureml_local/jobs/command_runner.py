@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import shlex
 import shutil
-import signal
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from azureml_local import compute as computes
 from azureml_local import uris
@@ -24,12 +23,14 @@ from azureml_local.settings import free_port
 from . import artifacts, bindings, data, states, variables
 from .data import Output
 from .engine import Engine, Work
-from .errors import JobFailedError, PreemptedError, TimedOutError
+from .errors import JobFailedError, PreemptedError
+from .layout import Places, lay_out
 from .nodes import NotEnoughNodesError
 from .processes import Handle, Launch
 from .runs import Run
 from .specs import CommandSpec
 from .values import Data, Literal
+from .waiting import ending, until_done
 
 _TOKEN_SECONDS = 14 * 24 * 3600.0
 _ML_AUDIENCE = "https://ml.azure.com"
@@ -128,7 +129,7 @@ class CommandRunner:
         key = (self._run.workspace, self._run.name)
         self._engine.preemptions[key] = preempted
         try:
-            places = await asyncio.to_thread(self._lay_out)
+            places = await asyncio.to_thread(lay_out, self._services, self._workspace, self._folder, self._spec.code)
             inputs = await asyncio.to_thread(self._inputs)
             outputs = {
                 name: data.prepare_output(
@@ -148,28 +149,6 @@ class CommandRunner:
             return outputs
         finally:
             self._engine.preemptions.pop(key, None)
-
-    def _lay_out(self) -> variables.Places:
-        """A private copy of the code as the working directory, empty when there is none."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-        places = variables.Places(self._folder / "wd", self._services.paths.root / "home", self._folder / "tmp")
-        for folder in (places.home, places.temporary):
-            folder.mkdir(parents=True, exist_ok=True)
-        code = self._spec.code
-        if code is None:
-            places.working_directory.mkdir(parents=True)
-            return places
-        source = uris.resolve(self._services, self._workspace, str(code.properties["codeUri"]))
-        if not source.exists():
-            raise JobFailedError(
-                "CodeNotFound", f"The code of this step ({code.id}) is not there any more. Submit it again."
-            )
-        if source.is_dir():
-            shutil.copytree(source, places.working_directory, symlinks=True)
-        else:
-            places.working_directory.mkdir(parents=True)
-            shutil.copy2(source, places.working_directory)
-        return places
 
     def _inputs(self) -> dict[str, str]:
         """What the command gets for each input that has a value."""
@@ -191,7 +170,7 @@ class CommandRunner:
     async def _execute(
         self,
         built: BuiltEnvironment,
-        places: variables.Places,
+        places: Places,
         inputs: Mapping[str, str],
         outputs: Mapping[str, Output],
         preempted: asyncio.Event,
@@ -205,7 +184,10 @@ class CommandRunner:
                 handles.append(await self._engine.launcher.start(launch))
                 self._remember(handles, token)
             self._engine.enter(self._run, states.RUNNING)
-            await self._wait(handles, preempted, launches[0].log)
+            failed = await until_done(handles, preempted, self._spec.timeout)
+            if failed is not None:
+                number, code = failed
+                raise self._failed(code, launches[number].log)
             self._engine.enter(self._run, states.FINALIZING)
         finally:
             await self._engine.launcher.end([(handle.pid, handle.started) for handle in handles], token)
@@ -219,7 +201,7 @@ class CommandRunner:
     def _launches(
         self,
         built: BuiltEnvironment,
-        places: variables.Places,
+        places: Places,
         inputs: Mapping[str, str],
         outputs: Mapping[str, Output],
         token: str,
@@ -247,7 +229,7 @@ class CommandRunner:
     def _variables(
         self,
         built: BuiltEnvironment,
-        places: variables.Places,
+        places: Places,
         inputs: Mapping[str, str],
         outputs: Mapping[str, str],
     ) -> dict[str, str]:
@@ -279,46 +261,19 @@ class CommandRunner:
         distribution = self._spec.distribution
         if distribution is not None and distribution.kind == "mpi":
             count = self._spec.instances * distribution.processes_per_instance
-            return f"mpirun --allow-run-as-root --oversubscribe -n {count} {command}"
+            return f"mpirun --allow-run-as-root --oversubscribe -n {count} bash -c {shlex.quote(command)}"
         return command
 
     def _remember(self, handles: list[Handle], token: str) -> None:
         record = {"token": token, "pids": [[handle.pid, handle.started] for handle in handles]}
         self._engine.runs.change(self._run, lambda current: replace(current, processes=record))
 
-    async def _wait(self, handles: list[Handle], preempted: asyncio.Event, log: Path) -> None:
-        """Until all processes exited 0. The first that does not, the time limit or a preemption ends the wait."""
-        waits: dict[asyncio.Future[Any], Handle | None] = {
-            asyncio.ensure_future(handle.wait()): handle for handle in handles
-        }
-        taken = asyncio.ensure_future(preempted.wait())
-        running = set(waits)
-        deadline = asyncio.get_running_loop().time() + self._spec.timeout if self._spec.timeout else None
-        try:
-            while running:
-                left = None if deadline is None else max(deadline - asyncio.get_running_loop().time(), 0)
-                done, _ = await asyncio.wait({*running, taken}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-                if not done:
-                    raise TimedOutError(
-                        f"It was ended because it ran longer than its time limit of {self._spec.timeout:g} s."
-                    )
-                if taken in done:
-                    raise PreemptedError
-                for future in done:
-                    running.discard(future)
-                    if (code := future.result()) != 0:
-                        raise self._failed(code, log)
-        finally:
-            taken.cancel()
-            for future in waits:
-                future.cancel()
-            await asyncio.gather(taken, *waits, return_exceptions=True)
-
     def _failed(self, code: int, log: Path) -> JobFailedError:
+        """The failure that an exit code other than 0 is. log: of the process that had it."""
         end = artifacts.tail(log)
         if "No space left on device" in end or "Disk quota exceeded" in end:
-            return JobFailedError("DiskFull", f"{_exit(code)} The disk is full.", tail=end)
-        return JobFailedError("UserError", f"{_exit(code)} Its log is {artifacts.USER_LOG}.", tail=end)
+            return JobFailedError("DiskFull", f"{ending(code)} The disk is full.", tail=end)
+        return JobFailedError("UserError", f"{ending(code)} Its log is user_logs/{log.name}.", tail=end)
 
     def _register(self, outputs: Mapping[str, Output]) -> None:
         """Create the assets that outputs are to be registered as."""
@@ -329,19 +284,3 @@ class CommandRunner:
             for name, noted in self._run.outputs.items()
         }
         self._run = self._engine.runs.change(self._run, lambda current: replace(current, outputs=noted))
-
-
-def _exit(code: int) -> str:
-    """How a process ended, in words."""
-    if code < 0:
-        name = signal.Signals(-code).name if -code in signal.Signals._value2member_map_ else str(-code)
-        more = " The machine may have run out of memory." if -code == signal.SIGKILL else ""
-        return f"Execution failed: the command was ended by signal {name}.{more}"
-    return f"Execution failed: the command exited with code {code}."
-
-
-def is_low_priority(runner: Engine, run: Run) -> bool:
-    """Whether Azure could take this run's nodes away."""
-    return (
-        run.compute is not None and computes.nodes(runner.services, runner.workspace_of(run), run.compute).low_priority
-    )

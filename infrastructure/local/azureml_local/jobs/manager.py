@@ -15,7 +15,7 @@ from azureml_local.routing import WorkspaceRef
 from azureml_local.services import Services
 
 from . import artifacts, client_runs, recovery, states
-from .command_runner import CommandRunner, is_low_priority
+from .command_runner import CommandRunner
 from .documents import changed_fields, editable
 from .engine import Engine, Work
 from .errors import JobFailedError
@@ -177,7 +177,7 @@ class JobManager:
     def preempt(self, workspace: WorkspaceRef, name: str) -> None:
         """Take the nodes away from a run, as Azure may from low-priority ones: it goes back to the queue."""
         run = self.get(workspace, name)
-        if run.compute is None or not computes.nodes(self._services, workspace, run.compute).low_priority:
+        if not self._on_low_priority(run):
             raise bad_request(f"Run '{name}' is not on low-priority nodes, so they cannot be preempted.")
         event = self.engine.preemptions.get((run.workspace, run.name))
         if event is None:
@@ -187,7 +187,11 @@ class JobManager:
     def running_on_low_priority(self, workspace: WorkspaceRef) -> list[Run]:
         """The runs whose nodes may be taken away now."""
         runs = [self.get(workspace, name) for owner, name in self.engine.preemptions if owner == workspace.id]
-        return [run for run in runs if run.status == states.RUNNING and is_low_priority(self.engine, run)]
+        return [run for run in runs if run.status == states.RUNNING and self._on_low_priority(run)]
+
+    def _on_low_priority(self, run: Run) -> bool:
+        workspace = self.engine.workspace_of(run)
+        return run.compute is not None and computes.nodes(self._services, workspace, run.compute).low_priority
 
     def delete(self, run: Run) -> None:
         """Forget a job that has ended, with its steps and logs. What it registered stays."""

@@ -25,6 +25,7 @@ from .command_runner import CommandRunner
 from .data import Output
 from .engine import Engine, Work
 from .errors import JobFailedError
+from .layout import Places
 from .processes import Launch
 from .references import Asset
 from .specs import CommandSpec, ParallelSpec
@@ -60,7 +61,7 @@ class ParallelRunner(CommandRunner):
     async def _execute(
         self,
         built: BuiltEnvironment,
-        places: variables.Places,
+        places: Places,
         inputs: Mapping[str, str],
         outputs: Mapping[str, Output],
         preempted: asyncio.Event,
@@ -77,7 +78,7 @@ class ParallelRunner(CommandRunner):
     def _launches(
         self,
         built: BuiltEnvironment,
-        places: variables.Places,
+        places: Places,
         inputs: Mapping[str, str],
         outputs: Mapping[str, Output],
         token: str,
@@ -127,7 +128,7 @@ class ParallelRunner(CommandRunner):
 
     def _config(
         self,
-        places: variables.Places,
+        places: Places,
         inputs: Mapping[str, str],
         targets: Mapping[str, str],
         outputs: Mapping[str, Output],

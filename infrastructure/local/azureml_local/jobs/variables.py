@@ -12,14 +12,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 from azureml_local import shell_environment
 from azureml_local.environments.build import BuiltEnvironment
 from azureml_local.routing import WorkspaceRef
 from azureml_local.services import Services
 
+from .layout import Places
 from .processes import TOKEN
 from .runs import Run
 from .specs import CommandSpec
@@ -27,15 +26,6 @@ from .specs import CommandSpec
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Of the server's own variables only these reach a step: what the machine needs to work at all.
 _KEPT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "USER", "LOGNAME")
-
-
-@dataclass(frozen=True)
-class Places:
-    """Folders of a step on this machine."""
-
-    working_directory: Path
-    home: Path
-    temporary: Path
 
 
 def base(built: BuiltEnvironment, places: Places) -> dict[str, str]:

@@ -25,6 +25,7 @@ from azureml_local.environments import plan as environment_plans
 from azureml_local.environments.build import BuiltEnvironment
 from azureml_local.environments.spec import EnvironmentSpec, spec_from_rest
 from azureml_local.jobs import variables as job_variables
+from azureml_local.jobs.layout import Places
 from azureml_local.services import Services
 
 from . import mlflow_models
@@ -138,7 +139,7 @@ def _requirements(spec: EnvironmentSpec) -> list[str]:
 def environment_variables(services: Services, plan: Plan, laid: Laid, built: BuiltEnvironment) -> Mapping[str, str]:
     """What a server finds in its environment; the deployment's own variables win."""
     config = services.settings
-    places = job_variables.Places(laid.app_root, services.paths.root / "home", laid.root / "tmp")
+    places = Places(laid.app_root, services.paths.root / "home", laid.root / "tmp")
     found = {
         **job_variables.base(built, places),
         **shell_environment.redirect(services.paths, config),
