@@ -6,7 +6,7 @@ Three layers: mlops/models.yml by its JSON schema; every YAML file of the models
 follow components and check paths; and what the files say of each other (model_files.py). It needs azure-ai-ml, PyYAML
 and jsonschema (infrastructure/locks/sdk.txt), no credentials and no network.
 
-Exit codes: 0 all good, 2 something is wrong.
+Output: `problems`, a Markdown table. Exit codes: 0 all good, 2 something is wrong.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from errors import ActionError, ExitCode, Problem
-from github import Runner
+from github import Runner, cut_to_bytes
 from markdown_text import cell, code, table
 from model_files import Files, components, yaml_files
 from models import MANIFEST, SCHEMA, Manifest, read_manifest
@@ -55,7 +55,9 @@ def main(argv: Sequence[str]) -> int:
         runner.error(problem.message, title=TITLE, file=problem.file, line=problem.line)
     if told:
         rows = [[code(f"{each.file}:{each.line}"), cell(each.message)] for each in told]
-        runner.summary("### ❌ The YAML files are not right\n\n" + table(["Where", "What"], rows))
+        shown = table(["Where", "What"], rows)
+        runner.output("problems", cut_to_bytes(shown, 20_000))
+        runner.summary("### ❌ The YAML files are not right\n\n" + shown)
         runner.say(f"{len(told)} problems.")
         return int(ExitCode.BAD_INPUT)
     runner.summary(f"✅ The YAML files of {', '.join(code(name) for name in names) or 'no model'} are good.\n")
