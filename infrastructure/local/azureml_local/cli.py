@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import __version__, certificates, daemon, faults_command, settings, shell_environment, tools
+from . import __version__, certificates, daemon, extension_index, faults_command, settings, shell_environment, tools
 from .paths import REPOSITORY, StatePaths
 
 
@@ -26,6 +26,8 @@ def up(paths: StatePaths, _: argparse.Namespace) -> int:
     az = tools.ensure(paths, "az", _say)
     paths.create()
     shell_environment.write_launchers(paths, az / "bin" / "python", Path(sys.executable).parent / "azureml-local")
+    if refreshed := extension_index.refresh(paths.az_extensions):
+        _say(refreshed)
     running = daemon.start(paths, _say)
     config = settings.load(paths)
     _say(f"ready (pid {running.pid}): workspace {config.workspace} in {config.resource_group}, state in {paths.root}")

@@ -14,6 +14,7 @@ import hashlib
 import io
 import json
 import re
+import shutil
 import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
@@ -114,6 +115,35 @@ def is_current(extensions: Path) -> bool:
     wheel = extension_wheel()
     installed = extensions / NAME / wheel.filename
     return installed.is_file() and installed.read_bytes() == wheel.content
+
+
+def refresh(extensions: Path) -> str | None:
+    """Bring an `ml` that az installed from older sources up to date; what was done, or None if there was nothing to do.
+
+    az does not see that by itself: the version is the same. Where other dependencies are needed now, the extension is
+    removed, and the next `az extension add -n ml` installs it anew. The official extension is left alone.
+    """
+    wheel = extension_wheel()
+    folder = extensions / NAME
+    saved = folder / wheel.filename
+    if not saved.is_file() or is_current(extensions):
+        return None
+    metadata = f"{NAME}-{VERSION}.dist-info/METADATA"
+    new = zipfile.ZipFile(io.BytesIO(wheel.content))
+    with zipfile.ZipFile(saved) as old:
+        if not any(name.startswith("azext_ml/") for name in old.namelist()):
+            return None
+        same_dependencies = old.read(metadata) == new.read(metadata)
+    if not same_dependencies:
+        shutil.rmtree(folder)
+        return "removed an outdated az extension ml; `az extension add -n ml -y` installs today's"
+    package = folder / "azext_ml"
+    if package.is_symlink():  # a developer's own link to the sources
+        package.unlink()
+    shutil.rmtree(package, ignore_errors=True)
+    new.extractall(folder)
+    saved.write_bytes(wheel.content)
+    return "brought the az extension ml up to date"
 
 
 def index(wheel: Wheel) -> dict[str, object]:

@@ -85,6 +85,40 @@ def test_an_installed_extension_of_older_sources_is_not_current(tmp_path: Path) 
     assert not extension_index.is_current(tmp_path)
 
 
+def installed_from(folder: Path, metadata: str, package: str = "azext_ml") -> Path:
+    """An extension folder as az leaves it, from a wheel of other content."""
+    wheel = extension_index.extension_wheel()
+    (folder / "ml" / package).mkdir(parents=True)
+    (folder / "ml" / package / "old.py").write_text("")
+    with zipfile.ZipFile(folder / "ml" / wheel.filename, "w") as archive:
+        archive.writestr(f"{package}/old.py", "")
+        archive.writestr("ml-2.42.0.dist-info/METADATA", metadata)
+    return folder
+
+
+def test_an_outdated_extension_gets_todays_sources(tmp_path: Path) -> None:
+    today = content(extension_index.extension_wheel())
+    folder = installed_from(tmp_path, today["ml-2.42.0.dist-info/METADATA"].decode())
+    assert extension_index.refresh(folder) == "brought the az extension ml up to date"
+    assert not (folder / "ml" / "azext_ml" / "old.py").exists()
+    assert (folder / "ml" / "azext_ml" / "job.py").read_bytes() == today["azext_ml/job.py"]
+    assert extension_index.is_current(folder)
+    assert extension_index.refresh(folder) is None
+
+
+def test_an_extension_with_other_dependencies_is_removed(tmp_path: Path) -> None:
+    folder = installed_from(tmp_path, "Requires-Dist: azure-ai-ml==1.0")
+    assert "az extension add -n ml -y" in str(extension_index.refresh(folder))
+    assert not (folder / "ml").exists()
+
+
+def test_the_official_extension_and_none_at_all_are_left_alone(tmp_path: Path) -> None:
+    folder = installed_from(tmp_path, "", package="azext_mlv2")
+    assert extension_index.refresh(folder) is None
+    assert (folder / "ml" / "azext_mlv2" / "old.py").exists()
+    assert extension_index.refresh(tmp_path / "nothing") is None
+
+
 def test_the_server_answers_the_index_and_its_download_to_anyone(tmp_path: Path) -> None:
     server = make_server(tmp_path, extension_index)
     answer = asyncio.run(server.call("GET", "https://aka.ms/azure-cli-extension-index-v1", token=""))
