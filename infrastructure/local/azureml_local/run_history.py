@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,145 +16,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from .errors import bad_request, not_found
-from .jobs import artifacts, reuse
-from .jobs.documents import services_of
+from .jobs.history_documents import TYPES, definition_document, details_document, run_document
 from .jobs.runs import Run
-from .jobs.values import MODEL_TYPES
-from .routing import WS, Host, WorkspaceRef, workspace_of
+from .routing import WS, Host, workspace_of
 from .services import Services
 from .store import Document
 
 _PAGE = 100
-# Run history spells types of data in its own way.
-_TYPES = {
-    "uri_file": "UriFile",
-    "uri_folder": "UriFolder",
-    "mltable": "MLTable",
-    "mlflow_model": "MLFlowModel",
-    "custom_model": "CustomModel",
-    "triton_model": "TritonModel",
-}
 _ASSET = re.compile(r"azureml://locations/[^/]+/workspaces/[^/]+/(data|models)/(.+)/versions/1", re.IGNORECASE)
 _OUTPUT = re.compile(r"azureml_(?P<run>.+?)_output_(?:data|model)_(?P<name>.+)")
 _FILTER = re.compile(r"(\w+(?:/[\w.]+)?)\s+(eq|ne)\s+'?([^']*)'?", re.IGNORECASE)
-
-
-def asset_id(services: Services, workspace: WorkspaceRef, run: str, name: str, kind: str) -> str:
-    """The data plane's id of an output: it names an asset that nobody registered, resolved by the two calls below."""
-    document = services.store.get(workspace.id)
-    guid = document["properties"]["workspaceId"] if document else ""
-    what, collection = ("model", "models") if kind in MODEL_TYPES else ("data", "data")
-    location = services.settings.location
-    return (
-        f"azureml://locations/{location}/workspaces/{guid}/{collection}/azureml_{run}_output_{what}_{name}/versions/1"
-    )
-
-
-def run_document(services: Services, workspace: WorkspaceRef, run: Run) -> Document:
-    """A run as run history shows it (RunDto)."""
-    return {
-        "runNumber": run.number,
-        "runId": run.name,
-        "runUuid": run.name,
-        "rootRunId": run.root,
-        "rootRunUuid": run.root,
-        "parentRunId": run.parent,
-        "parentRunUuid": run.parent,
-        "experimentId": run.experiment_id or run.experiment,
-        "dataContainerId": f"dcid.{run.name}",
-        "displayName": run.display_name,
-        "name": run.display_name,
-        "description": run.description,
-        "status": run.status,
-        "createdUtc": run.created,
-        "startTimeUtc": run.started_at,
-        "endTimeUtc": run.ended_at,
-        "duration": _duration(run),
-        "computeDuration": _duration(run),
-        "lastModifiedUtc": run.history[-1][1],
-        "lastModifiedBy": _user(run),
-        "createdBy": _user(run),
-        "userId": run.created_by,
-        "error": error_document(run),
-        "warnings": [{"source": "local workspace", "message": text} for text in run.warnings] or None,
-        "runType": "azureml.PipelineRun"
-        if run.kind == "pipeline"
-        else "azureml.StepRun"
-        if run.parent
-        else "commandjob",
-        "runTypeV2": {"orchestrator": None, "traits": [], "attribution": None, "computeType": "AmlCompute"},
-        "target": run.compute,
-        "compute": {"target": run.compute, "targetType": "AmlCompute"} if run.compute else None,
-        "tags": run.tags,
-        "properties": run.properties,
-        "parameters": {name: given["value"] for name, given in run.inputs.items() if "value" in given},
-        "hidden": run.archived,
-        "services": services_of(services, workspace, run.name),
-        "inputDatasets": [],
-        "outputDatasets": [],
-        "inputs": {
-            name: {"assetId": given["uri"], "type": _TYPES[given["type"]]}
-            for name, given in run.inputs.items()
-            if given.get("uri")
-        },
-        "outputs": {
-            name: {
-                "assetId": asset_id(services, workspace, run.name, name, str(given["type"])),
-                "type": _TYPES[given["type"]],
-            }
-            for name, given in run.outputs.items()
-        },
-        "statusHistory": [{"status": status, "time": moment} for status, moment in run.history],
-    }
-
-
-def details_document(services: Services, workspace: WorkspaceRef, run: Run) -> Document:
-    """A run with its log files, each with a URL that opens it. A reused step shows the logs of the run it reuses."""
-    former = services.jobs.runs.get(workspace, run.properties.get(reuse.REUSED_RUN, "")) or run
-    document = run_document(services, workspace, run)
-    document.pop("statusHistory")
-    return {
-        **document,
-        "createdTimeUtc": run.created,
-        "logFiles": artifacts.log_urls(services, workspace, former),
-        "runDefinition": _definition(run),
-        "submittedBy": run.created_by,
-        "jobCost": None,
-        "revision": len(run.history),
-        "statusRevision": len(run.history),
-    }
-
-
-def error_document(run: Run) -> Document | None:
-    """The error of a failed run, with the end of its log in the message."""
-    if run.error is None:
-        return None
-    message = run.error["message"] + (f"\n{run.error['tail']}" if run.error.get("tail") else "")
-    return {
-        "error": {
-            "code": run.error["code"],
-            "message": message,
-            "messageParameters": {},
-            "details": [],
-        },
-        "componentName": "local workspace",
-        "time": run.ended_at,
-    }
-
-
-def _definition(run: Run) -> Document:
-    return {"command": run.definition.get("command"), "target": run.compute, "displayName": run.display_name}
-
-
-def _user(run: Run) -> Document:
-    return {"userObjectId": None, "userName": run.created_by}
-
-
-def _duration(run: Run) -> str | None:
-    """hh:mm:ss.ffffff between the start of its processes and its end."""
-    if run.started_at is None or run.ended_at is None:
-        return None
-    return str(datetime.fromisoformat(run.ended_at) - datetime.fromisoformat(run.started_at))
 
 
 def install(services: Services) -> None:
@@ -235,7 +105,7 @@ def install(services: Services) -> None:
         return JSONResponse(
             {
                 "runMetadata": run_document(services, workspace_of(request), run),
-                "runDefinition": _definition(run) if body.get("selectRunDefinition") else None,
+                "runDefinition": definition_document(run) if body.get("selectRunDefinition") else None,
                 "jobSpecification": None,
             }
         )
@@ -258,7 +128,7 @@ def install(services: Services) -> None:
         output = named(request, parts["run"]).outputs.get(parts["name"])
         if output is None:
             raise not_found("output", parts["name"])
-        return {"uri": output["uri"], "type": _TYPES[output["type"]]}
+        return {"uri": output["uri"], "type": TYPES[output["type"]]}
 
     @routes.post(Host.API, f"/data/v1.0{WS}/dataversion/batchGetResolvedUris")
     async def data_uris(request: Request) -> Response:
@@ -322,6 +192,3 @@ def _keys(body: Any) -> set[str]:
     if isinstance(body, list):
         return {str(name) for name in body}
     return {str(name) for name in (body.get("keys") or body.get("tags") or [])} if isinstance(body, dict) else set()
-
-
-__all__ = ["asset_id", "details_document", "error_document", "install", "run_document"]

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from azureml_local import compute as computes
-from azureml_local.errors import AzureError, bad_request, conflict, not_found
+from azureml_local.errors import bad_request, conflict, not_found
 from azureml_local.routing import WorkspaceRef
 from azureml_local.services import Services
 
@@ -223,6 +223,3 @@ def _source(plan: Plan) -> dict[str, str]:
     if isinstance(plan.spec, PipelineSpec):
         return {"azureml.runsource": "azureml.PipelineRun", "runSource": "MFE", "runType": "HTTP"}
     return {"_azureml.ComputeTargetType": "amlctrain" if plan.compute else "serverless"}
-
-
-__all__ = ["AzureError", "JobManager"]

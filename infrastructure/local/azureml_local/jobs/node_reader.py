@@ -1,9 +1,8 @@
-"""The steps of a pipeline: the component each runs, what its inputs and outputs are bound to, the order they go in."""
+"""The steps of a pipeline: which component each runs, on which compute, and in which order they go."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from azureml_local.errors import not_implemented
@@ -11,14 +10,15 @@ from azureml_local.routing import WorkspaceRef
 from azureml_local.services import Services
 
 from . import bindings
-from .bindings import BindingError, ParentInput, ParentOutput, StepOutput
+from .bindings import ParentInput, StepOutput
 from .command_reader import CommandReader, outputs_of, ports_of
+from .node_bindings import BindingReader, Scope
 from .parallel_reader import ParallelReader
 from .problems import Problems
 from .references import Asset, UnknownReferenceError, asset, compute_name
-from .specs import Binding, CommandSpec, OutputSetting, ParallelSpec, PipelineSpec, Spec, Step, SweepSpec
+from .specs import CommandSpec, ParallelSpec, PipelineSpec, Spec, Step, SweepSpec
 from .sweep_reader import SweepReader
-from .values import DATA_TYPES, Data, InputPort, Literal, OutputPort, as_text, literal_problem, mode_of
+from .values import OutputPort
 
 _NOT_HERE = {
     "spark": "spark steps",
@@ -33,21 +33,6 @@ _NOT_HERE = {
 ComputeCheck = Callable[[str | None, str, int | None], None]
 
 
-@dataclass(frozen=True)
-class Scope:
-    """What the steps of one pipeline see of it.
-
-    where: the place of the pipeline in the document, "" for the job.
-    inline: the pipeline is the job itself, whose literal inputs declare no type.
-    """
-
-    where: str
-    inputs: Mapping[str, InputPort]
-    outputs: Mapping[str, OutputPort]
-    compute: str | None
-    inline: bool = False
-
-
 class NodeReader:
     """Reads `jobs`, at every depth."""
 
@@ -59,6 +44,7 @@ class NodeReader:
         self._problems = problems
         self._check_compute = check_compute
         self._commands = CommandReader(services, workspace, problems)
+        self._bindings = BindingReader(services, workspace, problems)
 
     def pipeline(
         self, document: Mapping[str, Any], where: str, compute: str | None, component: str | None = None
@@ -98,8 +84,8 @@ class NodeReader:
         return Step(
             name=name,
             spec=spec,
-            inputs=self._inputs(node, spec, scope, where),
-            outputs=self._outputs(node, spec, scope, where),
+            inputs=self._bindings.inputs(node, spec, scope, where),
+            outputs=self._bindings.outputs(node, spec, scope, where),
             compute=compute,
             display_name=node.get("display_name") or None,
         )
@@ -142,87 +128,6 @@ class NodeReader:
             self._problems.add(f"{where}.component", str(error))
             return None
 
-    # -- inputs --------------------------------------------------------------------------------------------------
-
-    def _inputs(self, node: Mapping[str, Any], spec: Spec, scope: Scope, where: str) -> dict[str, Binding]:
-        bound: dict[str, Binding] = {}
-        for name, given in (node.get("inputs") or {}).items():
-            at = f"{where}.inputs.{name}"
-            port = spec.inputs.get(name)
-            if port is None:
-                known = ", ".join(spec.inputs) or "none"
-                self._problems.add(
-                    at, f"the component of step '{where.rpartition('.')[2]}' has no such input; it has: {known}"
-                )
-                continue
-            binding = self._binding(given, port, scope, at)
-            if binding is not None:
-                bound[name] = binding
-        for name, port in spec.inputs.items():
-            if name not in (node.get("inputs") or {}) and not port.optional and port.default is None:
-                self._problems.add(f"{where}.inputs.{name}", f"this required input ({port.type}) is missing")
-        return bound
-
-    def _binding(self, given: Any, port: InputPort, scope: Scope, where: str) -> Binding | None:
-        entry: Mapping[str, Any] = given if isinstance(given, Mapping) else {"value": given}
-        kind = str(entry.get("job_input_type") or entry.get("jobInputType") or entry.get("type") or "literal").lower()
-        mode = mode_of(entry.get("mode"))
-        text = entry.get("uri") if kind in DATA_TYPES else entry.get("value")
-        if bindings.is_expression(text):
-            return self._reference(str(text), port, scope, where, mode)
-        if kind in DATA_TYPES:
-            if not port.is_data:
-                self._problems.add(where, f"must be of type {port.type}, but data of type {kind} was given")
-                return None
-            value = Data(str(text), kind, mode)
-            self._problems.check_data(self._services, self._workspace, value, where)
-            return Binding(value, mode)
-        if text is None:
-            return None
-        if port.is_data:
-            self._problems.add(where, f"must be data of type {port.type}, but the literal '{text}' was given")
-            return None
-        literal = as_text(text)
-        if any(True for _ in bindings.expressions(literal)):
-            self._problems.add(where, f"'{literal}': an expression cannot be part of a longer text")
-            return None
-        if problem := literal_problem(port, literal):
-            self._problems.add(where, problem)
-            return None
-        return Binding(Literal(literal))
-
-    def _reference(self, text: str, port: InputPort, scope: Scope, where: str, mode: str | None) -> Binding | None:
-        try:
-            reference = bindings.parse(text)
-        except BindingError as error:
-            self._problems.add(where, str(error))
-            return None
-        if isinstance(reference, ParentOutput):
-            self._problems.add(
-                where, f"'{text}' is an output; an input can be bound to inputs and other steps' outputs"
-            )
-            return None
-        if isinstance(reference, ParentInput):
-            outer = scope.inputs.get(reference.name)
-            if outer is None:
-                if port.optional or port.default is not None:
-                    return None
-                known = ", ".join(scope.inputs) or "none"
-                self._problems.add(
-                    where,
-                    f"'{text}': the pipeline has no input '{reference.name}' (an empty value counts as none); "
-                    f"it has: {known}",
-                )
-                return None
-            if outer.is_data != port.is_data:
-                self._problems.add(where, f"must be of type {port.type}, but '{text}' is of type {outer.type}")
-                return None
-            return Binding(reference, mode)
-        if not port.is_data:
-            self._problems.add(where, f"must be of type {port.type}, but '{text}' is the data of another step")
-            return None
-        return Binding(reference, mode)
-
     def _check_sources(
         self, step: Step, known: Mapping[str, Mapping[str, OutputPort]], named: set[str], where: str
     ) -> None:
@@ -238,44 +143,6 @@ class NodeReader:
             elif source.step in known and source.name not in known[source.step]:
                 listed = ", ".join(known[source.step]) or "none"
                 self._problems.add(at, f"step '{source.step}' has no output '{source.name}'; it has: {listed}")
-
-    # -- outputs -------------------------------------------------------------------------------------------------
-
-    def _outputs(self, node: Mapping[str, Any], spec: Spec, scope: Scope, where: str) -> dict[str, OutputSetting]:
-        settings = {name: OutputSetting() for name in spec.outputs}
-        for name, given in (node.get("outputs") or {}).items():
-            at = f"{where}.outputs.{name}"
-            if name not in spec.outputs:
-                known = ", ".join(spec.outputs) or "none"
-                self._problems.add(at, f"the component has no such output; it has: {known}")
-                continue
-            entry: Mapping[str, Any] = given if isinstance(given, Mapping) else {"value": given}
-            settings[name] = OutputSetting(
-                type=entry.get("job_output_type") or entry.get("jobOutputType") or None,
-                mode=mode_of(entry.get("mode")),
-                uri=entry.get("uri") or None,
-                asset_name=entry.get("name") or entry.get("assetName") or None,
-                asset_version=entry.get("version") or entry.get("assetVersion") or None,
-                parent=self._parent_output(entry.get("value"), scope, at),
-            )
-        return settings
-
-    def _parent_output(self, text: Any, scope: Scope, where: str) -> str | None:
-        if text is None:
-            return None
-        try:
-            reference = bindings.parse(str(text))
-        except BindingError as error:
-            self._problems.add(where, str(error))
-            return None
-        if not isinstance(reference, ParentOutput):
-            self._problems.add(where, f"'{text}': an output can be bound to an output of the pipeline only")
-            return None
-        if reference.name not in scope.outputs:
-            known = ", ".join(scope.outputs) or "none"
-            self._problems.add(where, f"'{text}': the pipeline has no output '{reference.name}'; it has: {known}")
-            return None
-        return reference.name
 
     def _check_outputs(self, steps: Mapping[str, Step], scope: Scope) -> None:
         bound: dict[str, str] = {}

@@ -14,10 +14,11 @@ from azureml_local.services import Services
 
 from . import nodes
 from .command_reader import CommandReader
-from .node_reader import NodeReader, Scope, order_of_steps
+from .node_bindings import Scope
+from .node_reader import NodeReader, order_of_steps
 from .problems import Problems
 from .references import UnknownReferenceError, asset, compute_name
-from .specs import CommandSpec, Distribution, OutputSetting, ParallelSpec, PipelineSpec, Plan, Spec, SweepSpec
+from .specs import CommandSpec, OutputSetting, ParallelSpec, PipelineSpec, Plan, Spec, SweepSpec
 from .sweep_reader import SweepReader
 from .values import DATA_TYPES, Data, InputPort, Literal, OutputPort, Value, as_text, literal_problem, mode_of
 
@@ -238,6 +239,3 @@ def _port(name: str, value: Value) -> InputPort:
 
 def _true(given: object) -> bool:
     return str(given).lower() == "true"
-
-
-__all__ = ["DEFAULT_DATASTORE", "Distribution", "plan_of"]
