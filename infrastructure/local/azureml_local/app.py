@@ -110,8 +110,9 @@ class Application:
             log.exception("%s %s", request.method, _shown(request))
             message = f"The local workspace failed: {type(error).__name__}: {error}. See `azureml-local logs`."
             response = AzureError(500, "InternalServerError", message).response()
-        response.headers.setdefault("x-ms-request-id", str(uuid.uuid4()))
-        response.headers.setdefault("x-ms-correlation-request-id", str(uuid.uuid4()))
+        for name in ("x-ms-request-id", "x-ms-correlation-request-id"):
+            if name not in response.headers:
+                response.headers[name] = str(uuid.uuid4())
         if log.isEnabledFor(logging.DEBUG):  # making the URL takes longer than all the rest of this
             log.debug("%s %s -> %s", request.method, _shown(request), response.status_code)
         with suppress(ClientDisconnect):

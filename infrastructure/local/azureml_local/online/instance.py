@@ -170,7 +170,7 @@ class Instance:
         loop = asyncio.get_running_loop()
         connection: Connection | None = None
         try:
-            connection = await self.target.pool.connection()
+            connection = self.target.pool.connection()
             timer = loop.call_later(seconds, connection.fail, asyncio.TimeoutError())
             try:
                 await connection.send(b"GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")

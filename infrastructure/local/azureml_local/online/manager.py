@@ -109,9 +109,7 @@ class OnlineManager:
             document = self._services.store.get(deployment)
             name = str(document["name"]) if document else deployment.rpartition("/")[2]
             backend = self._backends.setdefault(key, Backend(name))
-            self._runtimes[key] = self._new_runtime(
-                self._services, self._folder(deployment), backend, self._ledger
-            )
+            self._runtimes[key] = self._new_runtime(self._services, self._folder(deployment), backend, self._ledger)
         return self._runtimes[key]
 
     async def serve(self, deployment: str, plan: Plan) -> None:

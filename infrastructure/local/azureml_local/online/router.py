@@ -77,7 +77,7 @@ class Router:
 
     def answer(self, request: Request) -> Response:
         """The answer to a request for one of the endpoints; nothing has happened until it is sent."""
-        return _Answer(self)
+        return _Answer(self, dict(request.scope["headers"]))
 
     def find(self, host: str) -> EndpointRoute:
         """The endpoint that a Host header means, or 404."""
@@ -123,18 +123,18 @@ class Router:
 class _Answer(Response):
     """Answers one request by asking an instance."""
 
-    def __init__(self, router: Router) -> None:
+    def __init__(self, router: Router, given: Mapping[bytes, bytes]) -> None:
         self._router = router
+        self._given = given
+        self._request_id = given.get(b"x-request-id") or str(uuid.uuid4()).encode()
         self.status_code = 200
-        self.raw_headers: list[tuple[bytes, bytes]] = []
+        self.raw_headers = [(b"x-request-id", self._request_id), (b"x-ms-request-id", self._request_id)]
         self.background = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        given = dict(scope["headers"])
-        request_id = given.get(b"x-request-id") or str(uuid.uuid4()).encode()
+        given = self._given
         if (client := given.get(b"x-ms-client-request-id")) is not None:
             self.headers["x-ms-client-request-id"] = client.decode("latin-1")
-        self.raw_headers.append((b"x-request-id", request_id))
         try:
             route = self._router.find(given.get(b"host", b"").decode("latin-1"))
             route.guard.check(given.get(b"authorization"))
@@ -155,10 +155,10 @@ class _Answer(Response):
 
         try:
             await body.begin()
-            head = _head(scope, request_id, body.framing)
+            head = _head(scope, self._request_id, body.framing)
             if self._router.mirrors(route):
                 body.when_whole(
-                    lambda whole, framing: self._router.mirror(route, _head(scope, request_id, framing), whole)
+                    lambda whole, framing: self._router.mirror(route, _head(scope, self._request_id, framing), whole)
                 )
             target = await backend.acquire(deadline)
             try:
@@ -175,7 +175,7 @@ class _Answer(Response):
         self, target: Target, head: bytes, body: RequestBody, deadline: float, method: str, send: Send
     ) -> None:
         """Send the request and pass the answer on."""
-        connection = await target.pool.connection()
+        connection = target.pool.connection()
         timer = asyncio.get_running_loop().call_at(deadline, connection.fail, asyncio.TimeoutError())
         try:
             if method == "HEAD":
@@ -277,7 +277,7 @@ async def _mirrored(backend: Backend, head: bytes, body: bytes) -> None:
     try:
         target = await backend.acquire(deadline)
         try:
-            connection = await target.pool.connection()
+            connection = target.pool.connection()
             timer = loop.call_at(deadline, connection.fail, asyncio.TimeoutError())
             try:
                 await connection.send(head + body)

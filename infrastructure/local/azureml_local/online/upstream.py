@@ -9,6 +9,8 @@ not on asyncio's transports: those take several turns of the event loop to open 
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import socket
 from collections import deque
 
@@ -218,8 +220,11 @@ class Pool:
         self._address = ("127.0.0.1", port)
         self._idle: list[Connection] = []
 
-    async def connection(self) -> Connection:
-        """A kept connection, else a new one. Raises OSError when nobody listens."""
+    def connection(self) -> Connection:
+        """A kept connection, else a new one. Raises OSError when nobody listens.
+
+        On the loopback interface a connection is there at once; should it not be, sending waits for it.
+        """
         while self._idle:
             kept = self._idle.pop()
             if not kept.closed:
@@ -230,7 +235,9 @@ class Pool:
         try:
             new.setblocking(False)
             new.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await loop.sock_connect(new, self._address)
+            code = new.connect_ex(self._address)
+            if code not in (0, errno.EINPROGRESS):
+                raise OSError(code, os.strerror(code))
         except BaseException:
             new.close()
             raise
