@@ -202,6 +202,9 @@ def prepare(paths: StatePaths, config: Settings, arguments: argparse.Namespace) 
             "AZURE_CONFIG_DIR": str(folder / "home" / "azure"),
             "PATH": act.search_path(shell_environment.bin_folder(paths)),
             "LANG": "C.UTF-8",
+            # A workflow that starts a workspace of its own finds tools and packages where this one has them.
+            "AZUREML_LOCAL_CACHE": str(paths.cache),
+            "UV_CACHE_DIR": str(paths.uv_cache),
         },
         job=arguments.job,
     )
