@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from az_cli import Finished
-from support.fake_azure import WORKSPACE, FakeAz, FakeAzure, World, answer, option, refusal
-from transport import Request, Response
+from support.fake_azure import WORKSPACE, FakeAz, FakeAzure, World, answer, child, job, option, refusal
+from transport import Request, Response, TransportError
 
 KEY = "endpoint-key-that-nobody-may-see"
+BATCH_SAS = "sv=1&sig=signature-that-nobody-may-see"
 INFERENCE = ".westeurope.inference.ml.azure.com"
+STORE = "account.blob.core.windows.net"
+SCORE = "azureml/batch-job/score"
 
 #: What a deployment answers: it may let time pass on the clock.
 Model = Callable[[Request], Response]
@@ -38,6 +42,15 @@ class FakeEndpoints(FakeAzure):
     deleted: list[str] = field(default_factory=list)
     before_put: Callable[[str], None] = lambda _: None
     scored: list[tuple[str, str]] = field(default_factory=list)  # (asked by header, answered by)
+    # batch
+    invoked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # (deployment, inputData)
+    predictions: dict[str, str] = field(default_factory=dict)  # file -> content
+    batch_states: list[str] = field(default_factory=lambda: ["NotStarted", "Running", "Completed"])
+    batch_children: list[dict[str, Any]] = field(default_factory=lambda: [child("s1", "batchscoring")])
+    data_assets: dict[str, dict[str, str]] = field(default_factory=dict)  # name -> version -> type
+    storage_gives_sas: bool = True
+    lose_answer_of_invoke: bool = False
+    blobs: dict[str, bytes] = field(default_factory=dict)
     _turns: dict[str, float] = field(default_factory=dict)
 
     def add(self, kind: str, name: str, deployments: Mapping[str, int] | None = None, **properties: Any) -> None:
@@ -75,13 +88,34 @@ class FakeEndpoints(FakeAzure):
         if parts.netloc.endswith(INFERENCE) and parts.path == "/score":
             self.requests.append(request)
             return self._score(parts.netloc.removesuffix(INFERENCE), request)
-        return super().__call__(request)
+        response = self._fault(request)
+        if response is None and parts.netloc.endswith(INFERENCE):
+            self.requests.append(request)
+            return self._invoke(parts.netloc.removesuffix(INFERENCE), request)
+        if response is None and parts.netloc == STORE and parts.path.startswith("/container"):
+            self.requests.append(request)
+            return self._blob(request, unquote(parts.path.removeprefix("/container")).lstrip("/"), parts.query)
+        return response or super().__call__(request)
+
+    def _fault(self, request: Request) -> Response | None:
+        """A fault for the hosts that FakeAzure does not know."""
+        if not urlsplit(request.url).netloc.endswith(INFERENCE):
+            return None
+        for fault in self.faults:
+            if fault.times and re.search(fault.pattern, request.url):
+                fault.times -= 1
+                if fault.response is None:
+                    raise TransportError("connection reset by peer")
+                return fault.response
+        return None
 
     def _arm(self, request: Request, path: str, query: Mapping[str, str]) -> Response:
         if path.startswith("/operations/endpoint/"):
             busy = self._busy(path.removeprefix("/operations/endpoint/"))
             return answer(200, {"status": "InProgress" if busy else "Succeeded"}, Retry_After="1")
         rest = [unquote(part) for part in path.removeprefix(WORKSPACE).split("/") if part]
+        if path.startswith(WORKSPACE) and rest[:1] in (["datastores"], ["data"]):
+            return self._datastore(rest) if rest[0] == "datastores" else self._data(rest[1:])
         if not path.startswith(WORKSPACE) or not rest or not rest[0].endswith("Endpoints"):
             return super()._arm(request, path, query)
         key = "/".join(rest[:2])
@@ -141,6 +175,70 @@ class FakeEndpoints(FakeAzure):
             self.deleted.append(name)
             return answer(202, None, Location=f"https://management.azure.com/operations/endpoint/{key}")
         return answer(200, found[name])
+
+    # --- batch: data, storage, jobs
+
+    def _datastore(self, rest: Sequence[str]) -> Response:
+        if rest[2:] == ["listSecrets"]:
+            if not self.storage_gives_sas:
+                return refusal(400, "UserError", "The datastore has no stored credential.")
+            return answer(200, {"secretsType": "Sas", "sasToken": BATCH_SAS})
+        found = {"datastoreType": "AzureBlob", "accountName": "account", "containerName": "container"}
+        return answer(200, {"name": rest[1], "properties": found})
+
+    def _data(self, rest: Sequence[str]) -> Response:
+        versions = self.data_assets.get(rest[0], {})
+        if len(rest) == 1 and versions:
+            return answer(200, {"properties": {"latestVersion": max(versions)}})
+        if len(rest) == 3 and rest[2] in versions:
+            identifier = f"{WORKSPACE}/data/{rest[0]}/versions/{rest[2]}"
+            return answer(200, {"id": identifier, "properties": {"dataType": versions[rest[2]]}})
+        return refusal(404, "UserError", "Data not found")
+
+    def _blob(self, request: Request, name: str, query: str) -> Response:
+        bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if BATCH_SAS not in query and not self.audiences.get(bearer, "").startswith("https://storage.azure.com"):
+            return Response(403, {}, b"AuthenticationFailed")
+        if "comp=list" in query:
+            prefix = parse_qs(query)["prefix"][0]
+            listed = "".join(
+                f"<Blob><Name>{each}</Name><Properties><Content-Length>{len(data)}</Content-Length></Properties></Blob>"
+                for each, data in self.blobs.items()
+                if each.startswith(prefix)
+            )
+            return Response(200, {}, f"<EnumerationResults><Blobs>{listed}</Blobs></EnumerationResults>".encode())
+        if request.method == "PUT":
+            assert request.headers["x-ms-blob-type"] == "BlockBlob"
+            self.blobs[name] = request.body or b""
+            return answer(201)
+        first, last = request.headers["x-ms-range"].removeprefix("bytes=").split("-")
+        return Response(206, {}, self.blobs[name][int(first) : int(last) + 1])
+
+    def _invoke(self, name: str, request: Request) -> Response:
+        bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if not self._for_azure_ml(bearer):
+            return refusal(401, "Unauthorized")
+        given = json.loads(request.body or b"{}")["properties"]
+        job_name = given["name"]
+        self.invoked.append((request.headers["azureml-model-deployment"], given["inputData"]))
+        self.jobs[job_name] = job(job_name, "NotStarted")
+        self.states[job_name] = list(self.batch_states)
+        self.children[job_name] = self.batch_children
+        self.blobs |= {f"{SCORE}/{file}": text.encode() for file, text in self.predictions.items()}
+        if self.lose_answer_of_invoke:
+            raise TransportError("connection reset by peer")
+        return answer(201, {"name": job_name})
+
+    def _history(self, path: str, query: Mapping[str, str]) -> Response:
+        if path.endswith("/rundata"):
+            outputs = {"score": {"assetId": "azureml://asset/1", "type": "UriFolder"}}
+            return answer(200, {"runMetadata": {"outputs": outputs}})
+        if path.endswith("/batchGetResolvedUris"):
+            uri = (
+                f"azureml://subscriptions/s/resourcegroups/r/workspaces/w/datastores/workspaceblobstore/paths/{SCORE}/"
+            )
+            return answer(200, {"values": {"azureml://asset/1": {"uri": uri}}})
+        return super()._history(path, query)
 
     # --- scoring
 
