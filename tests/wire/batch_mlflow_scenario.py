@@ -8,13 +8,16 @@ Leaves `found.json` in FOLDER.
 from __future__ import annotations
 
 import json
+import struct
 import sys
 import time
+import zlib
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
 import pandas as pd
 from azure.ai.ml import Input, MLClient, load_component
 from azure.ai.ml.entities import (
@@ -33,7 +36,7 @@ ENDPOINT = "fares-batch"
 ENDED = {"Completed", "Failed", "Canceled"}
 
 
-class Fare(mlflow.pyfunc.PythonModel):
+class Fare(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
     """A fare from distance and passengers."""
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.Series:
@@ -65,15 +68,31 @@ def make_input(folder: Path) -> dict[str, list[float]]:
     return {name: Fare().predict(None, frame).tolist() for name, frame in frames.items()}
 
 
-def make_model(folder: Path) -> None:
-    sample = rows(0, 5)
+class Brightness(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+    """The sum of an image's bytes; a model of tensors."""
+
+    def predict(self, context: Any, model_input: np.ndarray, params: Any = None) -> np.ndarray:
+        return model_input.reshape(len(model_input), -1).sum(axis=1)
+
+
+def png(width: int, height: int, grey: int) -> bytes:
+    """A grey picture, made by hand: there is no library for it here."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    pixels = zlib.compress((b"\0" + bytes([grey]) * width) * height)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def make_model(folder: Path, model: mlflow.pyfunc.PythonModel, sample: Any) -> None:
+    packages = ("mlflow", "cloudpickle", "pandas", "numpy", "sqlalchemy")
     mlflow.pyfunc.save_model(
         folder,
-        python_model=Fare(),
-        signature=infer_signature(sample, Fare().predict(None, sample)),
-        pip_requirements=[
-            f"{name}=={version(name)}" for name in ("mlflow", "cloudpickle", "pandas", "numpy", "sqlalchemy")
-        ],
+        python_model=model,
+        signature=infer_signature(sample, model.predict(None, sample)),
+        pip_requirements=[f"{name}=={version(name)}" for name in packages],
     )
 
 
@@ -101,21 +120,15 @@ def error_of(client: MLClient, job: str) -> str:
 def main(folder: Path, *workspace: str) -> None:
     client = MLClient(AzureCliCredential(), *workspace)
     found: dict[str, Any] = {"expected": make_input(folder / "input")}
-    make_model(folder / "model")
+    make_model(folder / "model", Fare(), rows(0, 5))
+    make_model(folder / "images-model", Brightness(), np.zeros((1, 3, 2), dtype=np.uint8))
     compute = AmlCompute(name="batch-cluster", size="Standard_DS3_v2", max_instances=2)
     client.compute.begin_create_or_update(compute).result()
     model = client.models.create_or_update(
         Model(name="fares", version="1", path=str(folder / "model"), type="mlflow_model")
     )
     client.batch_endpoints.begin_create_or_update(BatchEndpoint(name=ENDPOINT)).result()
-    deployment = ModelBatchDeployment(
-        name="no-code",
-        endpoint_name=ENDPOINT,
-        model=model.id,
-        compute="batch-cluster",
-        settings=ModelBatchDeploymentSettings(mini_batch_size=2, error_threshold=0, output_file_name="fares.csv"),
-    )
-    client.batch_deployments.begin_create_or_update(deployment).result()
+    deploy(client, "no-code", model, output_file_name="fares.csv")
 
     good = client.batch_endpoints.invoke(
         endpoint_name=ENDPOINT, deployment_name="no-code", input=Input(type="uri_folder", path=str(folder / "input"))
@@ -129,8 +142,39 @@ def main(folder: Path, *workspace: str) -> None:
     )
     found["bad"] = {"status": wait(client, bad).status, "error": error_of(client, bad.name)}
 
+    found["images"] = images(client, folder)
     found["pipeline"] = pipeline_deployment(client, folder)
     (folder / "found.json").write_text(json.dumps(found))
+
+
+def deploy(client: MLClient, name: str, model: Model, **settings: Any) -> None:
+    deployment = ModelBatchDeployment(
+        name=name,
+        endpoint_name=ENDPOINT,
+        model=model.id,
+        compute="batch-cluster",
+        settings=ModelBatchDeploymentSettings(mini_batch_size=2, error_threshold=0, **settings),
+    )
+    client.batch_deployments.begin_create_or_update(deployment).result()
+
+
+def images(client: MLClient, folder: Path) -> dict[str, Any]:
+    """A model of tensors over a folder of pictures."""
+    (folder / "pictures").mkdir()
+    for grey in (0, 1, 200):
+        (folder / "pictures" / f"grey{grey}.png").write_bytes(png(2, 3, grey))
+    model = client.models.create_or_update(
+        Model(name="pictures", version="1", path=str(folder / "images-model"), type="mlflow_model")
+    )
+    deploy(client, "pictures", model)
+    pictures = Input(type="uri_folder", path=str(folder / "pictures"))
+    job = client.batch_endpoints.invoke(endpoint_name=ENDPOINT, deployment_name="pictures", input=pictures)
+    status = wait(client, job).status
+    return {
+        "status": status,
+        "error": error_of(client, job.name),
+        "files": files_of(client, job.name, folder / "pictures-scored"),
+    }
 
 
 def pipeline_deployment(client: MLClient, folder: Path) -> dict[str, Any]:

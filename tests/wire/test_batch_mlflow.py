@@ -50,6 +50,12 @@ def test_a_file_that_cannot_be_read_fails_the_job_by_name(found: dict[str, Any])
     assert "Error processing input file: 'd.avro'. File type 'avro' is not supported." in found["bad"]["error"]
 
 
+def test_an_image_is_one_row(found: dict[str, Any]) -> None:
+    assert found["images"]["status"] == "Completed", found["images"]["error"]
+    expected = "0,0,grey0.png\n0,6,grey1.png\n0,1200,grey200.png\n"
+    assert found["images"]["files"] == {"predictions.csv": expected}
+
+
 def test_a_pipeline_component_runs_as_a_pipeline_with_its_parallel_step(found: dict[str, Any]) -> None:
     pipeline = found["pipeline"]
     assert pipeline["status"] == "Completed", pipeline["error"]

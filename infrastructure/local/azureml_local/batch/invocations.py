@@ -27,6 +27,7 @@ from azureml_local.tokens import ML_AUDIENCES, Principal, TokenError
 from . import deployment_rules, endpoint_rules, job_records, pipelines, request, scoring
 
 DEPLOYMENT_HEADER = "azureml-model-deployment"
+REPEAT_HEADER = "repeatability_request-id"  # the SDK repeats a request with the same id when its connection broke
 _TYPE = "Microsoft.MachineLearningServices/workspaces/batchEndpoints/jobs"
 _MFE = "/mferp/managementfrontend" + WS + "/batchEndpoints/{endpoint}"
 
@@ -49,7 +50,14 @@ def install(services: Services) -> None:
         workspace, endpoint, principal = called(incoming)
         deployment = _deployment(services, endpoint, incoming.headers.get(DEPLOYMENT_HEADER))
         invocation = request.read(await incoming.json())
-        run = await _start(services, workspace, endpoint, deployment, invocation, principal.name)
+        repeat = incoming.headers.get(REPEAT_HEADER)
+        former = job_records.started_by(services, endpoint, repeat) if repeat else None
+        if former is not None:
+            run = services.jobs.get(workspace, former)
+        else:
+            run = await _start(services, workspace, endpoint, deployment, invocation, principal.name)
+            if repeat:
+                job_records.note_request(services, endpoint, repeat, run.name)
         return JSONResponse(_shown(services, workspace, endpoint, run), status_code=201)
 
     @routes.get(Host.INFERENCE, "/jobs", authenticated=False)

@@ -32,7 +32,7 @@ def from_returned(returned: Any) -> Result:
     if isinstance(returned, Result):
         return returned
     if _is_frame(returned):
-        text = returned.to_csv(sep=" ", index=False, header=False, lineterminator="\n") if len(returned) else ""
+        text = returned.to_csv(sep=" ", index=False, header=False) if len(returned) else ""
         header = returned.head(0).to_csv(sep=" ", index=False).strip()
         return Result(text, len(returned), len(returned), header)
     if (

@@ -173,6 +173,18 @@ def test_refusals_start_nothing(batch: Batch) -> None:
     together(work)
 
 
+def test_a_request_sent_again_starts_no_second_job(batch: Batch) -> None:
+    async def work() -> None:
+        await batch.ready()
+        uri = batch.files("in", "1")
+        header = {"repeatability_request-id": "abc"}
+        names = {batch.ok(await batch.invoke(uri, headers=header))["name"] for _ in range(2)}
+        assert len(names) == 1
+        assert batch.ok(await batch.invoke(uri, headers={"repeatability_request-id": "d"}))["name"] not in names
+
+    together(work)
+
+
 def test_a_canceled_job_leaves_no_processes(batch: Batch) -> None:
     async def work() -> None:
         batch.write_code(

@@ -36,7 +36,7 @@ def test_a_data_frame_is_written_as_azure_ml_does() -> None:
 
     result = from_returned(DataFrame())
     assert (result.text, result.rows, result.header) == ('a.csv 1\n"b c.csv" 2\n', 2, "file prediction")
-    assert asked[0] == {"sep": " ", "index": False, "header": False, "lineterminator": "\n"}
+    assert asked[0] == {"sep": " ", "index": False, "header": False}
 
 
 @pytest.mark.parametrize("returned", [None, "text", {"a": 1}, 5])
