@@ -1,4 +1,4 @@
-"""The consumer of examples/, unchanged, as another repository: it trains and deploys; a broken contract turns it red."""
+"""The consumer of examples/, unchanged, as another repository: it trains, deploys; a broken contract turns it red."""
 
 from __future__ import annotations
 
