@@ -6,6 +6,7 @@ Only these three are pretended. What a job's commands do is told by `processes`:
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,11 +92,14 @@ class FakeEnvironments:
     built: list[str] = field(default_factory=list)
     failure: Exception | None = None
     warnings: tuple[str, ...] = ()
+    gate: asyncio.Event | None = None  # building takes until it is set
 
     async def ensure(self, spec: EnvironmentSpec, log: Callable[[str], None]) -> BuiltEnvironment:
         self.built.append(spec.name)
         if self.failure is not None:
             raise self.failure
+        if self.gate is not None:
+            await self.gate.wait()
         return BuiltEnvironment(self.root / "bin" / "python", self.root, self.warnings, {})
 
 
@@ -115,6 +119,12 @@ class FakeMlflow:
 
     async def end_run(self, run_id: str, status: str, **_: Any) -> None:
         self.ends[run_id] = status
+
+    async def call(self, method: str, target: str, workspace: WorkspaceRef, body: bytes = b"") -> None:
+        """log-batch, the one call that jobs make themselves."""
+        assert (method, target) == ("POST", "/api/2.0/mlflow/runs/log-batch")
+        sent = json.loads(body)
+        self.metrics[sent["run_id"]] = {entry["key"]: entry["value"] for entry in sent["metrics"]}
 
     async def run(self, run_id: str, **_: Any) -> dict[str, Any]:
         metrics = [{"key": name, "value": value, "step": 0} for name, value in self.metrics.get(run_id, {}).items()]

@@ -1,12 +1,15 @@
 """Jobs: commands, pipelines, sweeps and parallel runs, run as processes of this machine.
 
-planning.py, *_reader.py   REST documents to checked plans (specs.py, values.py, bindings.py, references.py)
-manager.py                 submit, wait, cancel, delete;  api.py, documents.py: its REST face
-engine.py                  the life of one run;  *_runner.py: the work of each kind of run
-nodes.py, processes.py     who may run now, and what runs;  variables.py: with which environment variables
-runs.py, states.py         records and states;  artifacts.py, data.py: logs, inputs and outputs
-reuse.py, recovery.py      steps that need not run again; what a killed workspace left behind
-client_runs.py             runs that clients made with MLflow alone
+planning.py, *_reader.py, node_bindings.py            REST documents to checked plans, all problems told together
+specs.py, values.py, bindings.py, references.py       what plans are made of
+manager.py                                            submit, wait, cancel, delete
+api.py, documents.py, history_documents.py            jobs and runs as Azure shows them
+engine.py, *_runner.py                                the life of one run, the work of each kind of run
+nodes.py, processes.py, waiting.py                    who may run now, what runs, and how it ended
+layout.py, variables.py, data.py, artifacts.py        folders, environment variables, inputs and outputs, logs
+runs.py, states.py                                    records and states
+reuse.py, recovery.py                                 steps that need not run again; what a killed workspace left
+client_runs.py                                        runs that clients made with MLflow alone
 """
 
 from __future__ import annotations

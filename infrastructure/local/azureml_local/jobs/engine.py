@@ -7,6 +7,7 @@ reason, in MLflow too.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -97,6 +98,17 @@ class Engine:
         except MlflowUnavailableError as error:
             raise JobFailedError("TrackingUnavailable", f"The run could not be made in MLflow: {error}") from error
         return self.runs.change(run, lambda current: replace(current, experiment_id=experiment_id))
+
+    async def copy_tracking(self, former: Run, run: Run) -> None:
+        """Give a run the metrics and parameters of the run whose outputs it reuses. That MLflow fails is no failure."""
+        mlflow, workspace = self.services.mlflow, self.workspace_of(run)
+        try:
+            logged = (await mlflow.run(former.name, workspace=workspace))["data"]
+            body = {"run_id": run.name, "metrics": logged.get("metrics", []), "params": logged.get("params", [])}
+            if body["metrics"] or body["params"]:
+                await mlflow.call("POST", "/api/2.0/mlflow/runs/log-batch", workspace, json.dumps(body).encode())
+        except (MlflowUnavailableError, RunNotFoundError) as error:
+            self.services.log.warning("run %s has no metrics of run %s: %s", run.name, former.name, error)
 
     async def tell_mlflow(self, run: Run) -> None:
         """Its end, as MLflow says it. That MLflow is not there does not change the end."""

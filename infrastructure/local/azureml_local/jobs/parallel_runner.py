@@ -68,6 +68,8 @@ class ParallelRunner(CommandRunner):
     ) -> None:
         await super()._execute(built, places, inputs, outputs, preempted)
         outcome = self._told()
+        for warning in outcome["warnings"]:
+            self._engine.warn(self._run, warning)
         for sentence in outcome["failed"][:_TOLD_FAILURES]:
             self._engine.warn(self._run, f"not scored: {sentence}")
         if more := outcome["failed"][_TOLD_FAILURES:]:

@@ -170,6 +170,7 @@ class PipelineRunner:
             self._engine.runs.change(
                 run, lambda current: replace(current, properties=properties, outputs=former.outputs)
             )
+            await self._engine.copy_tracking(former, run)
             return outputs
 
         return await self._engine.live(run, work)

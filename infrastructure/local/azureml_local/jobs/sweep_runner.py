@@ -36,7 +36,7 @@ class SweepRunner:
         self._execute = execute
         self._diary = engine.diary(work.run)
         self._done: list[tuple[float, Run, dict[str, Data]]] = []
-        self._failures: list[tuple[str, str]] = []
+        self._failures: dict[int, tuple[str, str]] = {}
 
     async def __call__(self) -> dict[str, Data]:
         """Returns the best trial's outputs. Raises JobFailedError when no trial completed with the metric."""
@@ -98,11 +98,11 @@ class SweepRunner:
             made = await self._execute(replace(work, run=run, spec=spec.trial, inputs=inputs, outputs=outputs))
             value = await self._metric(run)
         except JobFailedError as failure:
-            self._failures.append((run.name, failure.message + (f"\n{failure.tail}" if failure.tail else "")))
+            self._failures[number] = (run.name, failure.message + (f"\n{failure.tail}" if failure.tail else ""))
             self._diary.write(f"trial {run.name} failed: {failure.message}")
             return
         if value is None:
-            self._failures.append((run.name, f"It did not log the metric '{spec.metric}'."))
+            self._failures[number] = (run.name, f"It did not log the metric '{spec.metric}'.")
             self._diary.write(f"trial {run.name} did not log {spec.metric}")
             return
         self._done.append((value, run, made))
@@ -141,7 +141,7 @@ class SweepRunner:
         return data.Output(name, made.type, made.uri, path, None, self._work.outputs[name])
 
     def _failure(self) -> JobFailedError:
-        name, reason = self._failures[0]
+        name, reason = self._failures[min(self._failures)]
         return JobFailedError(
             "UserError", f"None of the {len(self._failures)} trials completed with a value. {name}: {reason}"
         )

@@ -339,3 +339,59 @@ def test_an_output_path_may_be_a_template(jobs: Jobs) -> None:
     uri = "azureml://datastores/${{default_datastore}}/paths/kept/${{name}}/${{output_name}}"
     run = finished(jobs, command(outputs={"o": {"jobOutputType": "uri_folder", "uri": uri}}))
     assert run.outputs["o"]["uri"] == "azureml://datastores/workspaceblobstore/paths/kept/job/o/"
+
+
+def test_cancel_while_the_environment_is_built(jobs: Jobs) -> None:
+    async def scenario() -> Run:
+        jobs.environments.gate = asyncio.Event()
+        jobs.manager.submit(jobs.workspace, "job", command())
+        while not jobs.environments.built:
+            await asyncio.sleep(0)
+        return await jobs.manager.cancel(jobs.workspace, "job")
+
+    run = asyncio.run(scenario())
+    assert [status for status, _ in run.history][-3:] == ["Preparing", "CancelRequested", "Canceled"]
+    assert jobs.launcher.launches == []
+
+
+def test_cancel_while_it_waits_for_nodes(tmp_path: Path) -> None:
+    jobs = make_jobs(tmp_path, nodes=1)
+
+    async def for_ever(_: Launch) -> int:
+        await asyncio.sleep(3600)
+        return 0
+
+    async def scenario() -> None:
+        jobs.launcher.programs["first"] = for_ever
+        jobs.manager.submit(jobs.workspace, "one", command("first"))
+        while jobs.manager.get(jobs.workspace, "one").status != "Running":
+            await asyncio.sleep(0)
+        jobs.manager.submit(jobs.workspace, "two", command("second"))
+        while jobs.manager.get(jobs.workspace, "two").status != "Queued":
+            await asyncio.sleep(0)
+        assert (await jobs.manager.cancel(jobs.workspace, "two")).status == "Canceled"
+        assert jobs.manager.get(jobs.workspace, "one").status == "Running"
+        await jobs.manager.cancel(jobs.workspace, "one")
+
+    asyncio.run(scenario())
+    assert jobs.launcher.commands == ["first"]
+
+
+def test_the_log_of_the_process_that_failed_is_quoted(jobs: Jobs) -> None:
+    async def program(launch: Launch) -> int:
+        launch.log.write_text(f"rank {launch.environment['RANK']}")
+        return int(launch.environment["RANK"])
+
+    jobs.launcher.programs["run it"] = program
+    run = finished(jobs, command(distribution={"distributionType": "PyTorch", "processCountPerInstance": 2}))
+    assert run.error is not None
+    assert run.error["tail"] == "rank 1"
+    assert run.error["message"].endswith("Its log is user_logs/std_log_process_1.txt.")
+
+
+def test_several_nodes_without_a_distribution_run_the_command_once(jobs: Jobs) -> None:
+    run = finished(jobs, command(resources={"instanceCount": 2}))
+    assert run.warnings == [
+        "resources.instance_count is 2, but without 'distribution' the command runs once, on one node"
+    ]
+    assert len(jobs.launcher.launches) == 1

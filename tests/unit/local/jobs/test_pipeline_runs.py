@@ -85,6 +85,16 @@ def test_a_second_run_reuses_equal_steps(jobs: Jobs) -> None:
     assert [run.status for run in again.values()] == ["Completed", "Completed"]
 
 
+def test_a_reused_step_has_the_metrics_of_the_run_it_reuses(jobs: Jobs) -> None:
+    async def twice() -> None:
+        await jobs.run(chain(jobs))
+        jobs.mlflow.metrics[jobs.children()["train"].name] = {"rmse": 2.5}
+        await jobs.run(chain(jobs), "again")
+
+    asyncio.run(twice())
+    assert jobs.mlflow.metrics[jobs.children("again")["train"].name] == {"rmse": 2.5}
+
+
 def test_force_rerun_runs_everything_again(jobs: Jobs) -> None:
     async def twice() -> None:
         await jobs.run(chain(jobs))
