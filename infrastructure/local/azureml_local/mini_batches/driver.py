@@ -225,11 +225,11 @@ def main(arguments: list[str]) -> int:
                 "file name of its own."
             )
         files, below = find_files(config.input, recursive=config.recursive)
-        if below:
-            say(f"WARNING: {below} files in subfolders of the input are not scored: batch deployments read one folder")
         batches = split(files, config.input, config.mini_batch_size)
         tally = Tally(config, len(files), len(batches))
         report = Report(config, tally)
+        if below:
+            report.warn(f"{below} files in subfolders of the input are not scored: batch deployments read one folder")
         workers = min(config.nodes * config.processes, len(batches))
         size = f"{len(batches)} mini-batches of up to {config.mini_batch_size}"
         say(f"{len(files)} files in {size}, {workers} worker{'s' * (workers > 1)}")

@@ -29,6 +29,12 @@ class Report:
         self._logs = Path(config.logs)
         self._step = max(tally.batches // _LINES, 1)
         self._traceback = ""
+        self._warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        """Something that the people who posted the job should know."""
+        self._warnings.append(text)
+        say(f"WARNING: {text}")
 
     def scored(self, name: str, seconds: float, worker: str) -> None:
         """A mini-batch is done. Of very many only each n-th is told."""
@@ -68,8 +74,9 @@ class Report:
             f"Rows:         {tally.rows}",
             f"Seconds:      {time.monotonic() - started:.1f}",
         ]
-        for failure in tally.failures:
-            lines.append(f"Failed:       {failure.sentence()}")
+        lines += [f"Failed:       {failure.sentence()}" for failure in tally.failures[:_LINES]]
+        if len(tally.failures) > _LINES:
+            lines.append(f"Failed:       {len(tally.failures) - _LINES} more mini-batches, see logs/{ERRORS}")
         lines.append(f"Result:       {'completed' if message is None else 'failed. ' + message}")
         print("\n".join(lines), flush=True)
         self._logs.mkdir(parents=True, exist_ok=True)
@@ -81,6 +88,7 @@ class Report:
             rows=tally.rows,
             failed=[failure.sentence() for failure in tally.failures],
             failed_files=tally.failed_items,
+            warnings=self._warnings,
             traceback=self._traceback,
         )
 
@@ -94,6 +102,7 @@ def write_outcome(config: Config, message: str | None, **more: Any) -> None:
         "rows": 0,
         "failed": [],
         "failed_files": 0,
+        "warnings": [],
         "traceback": "",
     }
     content.update(more)

@@ -133,7 +133,7 @@ def test_rows_come_in_the_order_of_the_files_whoever_is_first(scoring: Scoring) 
     assert "Rows:         12" in log
     assert scoring.outcome == {
         "completed": True, "message": None, "files": 12, "rows": 12, "failed": [], "failed_files": 0,
-        "traceback": "",
+        "warnings": [], "traceback": "",
     }  # fmt: skip
 
 
@@ -376,6 +376,9 @@ def test_only_the_folder_itself_is_scored_unless_asked(scoring: Scoring) -> None
     code, log = scoring.run(ECHO)
     assert (code, scoring.rows) == (0, ["0"])
     assert "WARNING: 1 files in subfolders of the input are not scored" in log
+    assert scoring.outcome["warnings"] == [
+        "1 files in subfolders of the input are not scored: batch deployments read one folder"
+    ]
     (scoring.folder / "output" / "predictions.csv").unlink()
     code, _ = scoring.run(ECHO, recursive=True)
     assert (code, scoring.rows) == (0, ["0", "deep"])
