@@ -21,7 +21,7 @@ add_extension_to_path("ml")  # the SDK that the commands themselves use
 import jwt
 from azure.ai.ml import MLClient
 from azure.ai.ml import entities
-from azure.ai.ml._restclient import (v2022_02_01_preview, v2023_04_01_preview, v2023_08_01_preview,
+from azure.ai.ml._restclient import (v2022_02_01_preview, v2023_04_01_preview, v2023_08_01_preview, v2023_10_01,
                                      v2024_01_01_preview, v2024_10_01_preview)
 from azure.ai.ml.entities import Job
 from azure.ai.ml.entities._builders.base_node import BaseNode
@@ -45,6 +45,8 @@ def job(resource):
 
 
 MAKERS = {
+    "batch-deployment": (v2024_01_01_preview, "BatchDeployment", entities.BatchDeployment._from_rest_object),
+    "batch-endpoint": (v2023_10_01, "BatchEndpoint", entities.BatchEndpoint._from_rest_object),
     "compute": (v2023_08_01_preview, "ComputeResource", Compute._from_rest_object),
     "data": (v2023_04_01_preview, "DataVersionBase", entities.Data._from_rest_object),
     "data-container": (v2023_04_01_preview, "DataContainer", entities.Data._from_container_rest_object),

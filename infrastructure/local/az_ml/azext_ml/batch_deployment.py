@@ -6,9 +6,12 @@ from typing import Any
 
 from knack.log import get_logger
 
+from . import serving_entities
+from .rest import Workspace, without_sdk
 from .sdk import Entity, Overrides, dump, dump_all, import_sdk, load, ml_client, overriding, wait
 
 logger = get_logger(__name__)
+API_VERSION = "2024-01-01-preview"
 _REQUESTED = (
     "Batch deployment update/create request initiated. "
     "Status can be checked using `az ml batch-deployment show -e %s -n %s`\n"
@@ -57,13 +60,30 @@ def create(
 
 
 def show(cmd: Any, resource_group_name: str, workspace_name: str, name: str, endpoint_name: str) -> Entity:
-    client = ml_client(cmd, resource_group_name, workspace_name)
-    entity: Entity = dump(client.batch_deployments.get(name, endpoint_name))
-    return entity
+    def with_rest() -> Entity:
+        workspace = Workspace(cmd, resource_group_name, workspace_name)
+        path = f"batchEndpoints/{endpoint_name}/deployments/{name}"
+        return serving_entities.batch_deployment(workspace.get(path, API_VERSION))
+
+    def with_sdk() -> Entity:
+        client = ml_client(cmd, resource_group_name, workspace_name)
+        entity: Entity = dump(client.batch_deployments.get(name, endpoint_name))
+        return entity
+
+    return without_sdk(with_rest, with_sdk)
 
 
 def list_(cmd: Any, resource_group_name: str, workspace_name: str, endpoint_name: str) -> list[Entity]:
-    return dump_all(ml_client(cmd, resource_group_name, workspace_name).batch_deployments.list(endpoint_name))
+    def with_rest() -> list[Entity]:
+        workspace = Workspace(cmd, resource_group_name, workspace_name)
+        documents = workspace.pages(f"batchEndpoints/{endpoint_name}/deployments", API_VERSION)
+        return [serving_entities.batch_deployment(document) for document in documents]
+
+    def with_sdk() -> list[Entity]:
+        client = ml_client(cmd, resource_group_name, workspace_name)
+        return dump_all(client.batch_deployments.list(endpoint_name))
+
+    return without_sdk(with_rest, with_sdk)
 
 
 def list_jobs(cmd: Any, resource_group_name: str, workspace_name: str, name: str, endpoint_name: str) -> list[Entity]:

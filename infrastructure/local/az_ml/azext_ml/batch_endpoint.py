@@ -6,22 +6,39 @@ from typing import Any
 
 from knack.log import get_logger
 
+from . import serving_entities
 from .online_endpoint import key_values
+from .rest import Workspace, without_sdk
 from .sdk import Entity, Overrides, dump, dump_all, is_missing, load, ml_client, overriding, wait
 
 logger = get_logger(__name__)
+API_VERSION = "2023-10-01"
 _REQUESTED = (
     "Batch endpoint update/create request initiated. Status can be checked using `az ml batch-endpoint show -n %s`\n"
 )
 
 
 def show(cmd: Any, resource_group_name: str, workspace_name: str, name: str) -> Entity:
-    entity: Entity = ml_client(cmd, resource_group_name, workspace_name).batch_endpoints.get(name).dump()
-    return entity
+    def with_rest() -> Entity:
+        workspace = Workspace(cmd, resource_group_name, workspace_name)
+        return serving_entities.batch_endpoint(workspace.get(f"batchEndpoints/{name}", API_VERSION))
+
+    def with_sdk() -> Entity:
+        entity: Entity = ml_client(cmd, resource_group_name, workspace_name).batch_endpoints.get(name).dump()
+        return entity
+
+    return without_sdk(with_rest, with_sdk)
 
 
 def list_(cmd: Any, resource_group_name: str, workspace_name: str) -> list[Entity]:
-    return dump_all(ml_client(cmd, resource_group_name, workspace_name).batch_endpoints.list())
+    def with_rest() -> list[Entity]:
+        documents = Workspace(cmd, resource_group_name, workspace_name).pages("batchEndpoints", API_VERSION)
+        return [serving_entities.batch_endpoint(document) for document in documents]
+
+    def with_sdk() -> list[Entity]:
+        return dump_all(ml_client(cmd, resource_group_name, workspace_name).batch_endpoints.list())
+
+    return without_sdk(with_rest, with_sdk)
 
 
 def create(

@@ -20,12 +20,12 @@ def created_from(file: str | None) -> None:
 
 def handle(error: BaseException) -> NoReturn:
     """az's exception handler of every command: raise what az shall print instead of `error`."""
-    from azure.cli.core.azclierror import AzCLIError
+    from azure.cli.core.azclierror import AzCLIError, AzureConnectionError
     from azure.common import AzureException
     from azure.core.exceptions import AzureError, HttpResponseError
     from jmespath.exceptions import JMESPathError
     from knack.util import CLIError
-    from requests.exceptions import HTTPError, SSLError
+    from requests.exceptions import HTTPError, RequestException, SSLError
 
     if isinstance(error, HttpResponseError):
         raise _from_response(error)
@@ -34,6 +34,10 @@ def handle(error: BaseException) -> NoReturn:
     known = (AzCLIError, AzureError, AzureException, CLIError, HTTPError, JMESPathError, SSLError)
     if isinstance(error, known) or not isinstance(error, Exception):
         raise error
+    if isinstance(error, RequestException):
+        raise AzureConnectionError(
+            f"{error}\nNothing answers there. Check the network, and HTTPS_PROXY if it is set."
+        ) from error
     raise CLIError(
         f"Met error {type(error)}:{error}\nPlease check log by running the command with '--debug' for more details."
     ) from error

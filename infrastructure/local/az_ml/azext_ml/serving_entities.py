@@ -1,4 +1,4 @@
-"""Online endpoints and deployments as `az ml` prints them, without the SDK; as in `entities`."""
+"""Endpoints and deployments, online and batch, as `az ml` prints them, without the SDK; as in `entities`."""
 
 from __future__ import annotations
 
@@ -122,4 +122,66 @@ def _probe(probe: Document | None) -> Entity | None:
         timeout=_whole_seconds(probe.get("timeout")),
         success_threshold=probe.get("successThreshold"),
         failure_threshold=probe.get("failureThreshold"),
+    )
+
+
+def batch_endpoint(document: Document) -> Entity:
+    properties = document["properties"]
+    known(
+        properties, "authMode", "description", "properties", "provisioningState", "scoringUri", "swaggerUri",
+        "defaults",
+    )  # fmt: skip
+    defaults = properties.get("defaults") or {}
+    known(defaults, "deploymentName")
+    return fields(
+        id=document["id"],
+        name=document["name"],
+        description=properties.get("description"),
+        tags=document.get("tags") or {},
+        provisioning_state=properties.get("provisioningState"),
+        properties=properties.get("properties") or {},
+        auth_mode=snake(properties["authMode"]),
+        scoring_uri=properties.get("scoringUri"),
+        location=document.get("location"),
+        openapi_uri=properties.get("swaggerUri"),
+        defaults=fields(deployment_name=defaults.get("deploymentName")),
+    )
+
+
+def batch_deployment(document: Document) -> Entity:
+    properties = document["properties"]
+    known(
+        properties, "model", "compute", "environmentId", "codeConfiguration", "environmentVariables", "errorThreshold",
+        "loggingLevel", "maxConcurrencyPerInstance", "miniBatchSize", "outputAction", "outputFileName", "retrySettings",
+        "resources", "provisioningState", "description", "properties",
+    )  # fmt: skip
+    model, code = properties.get("model") or {}, properties.get("codeConfiguration")
+    known(model, "referenceType", "assetId")
+    retry, resources = properties.get("retrySettings"), properties.get("resources")
+    if not (model and retry and resources):
+        raise UnfamiliarError("a deployment without model, retry settings or resources")
+    known(resources, "instanceCount", "properties")
+    known(retry, "maxRetries", "timeout")
+    return fields(
+        name=document["name"],
+        endpoint_name=document["id"].split("/")[-3],
+        description=properties.get("description"),
+        id=document["id"],
+        tags=document.get("tags") or {},
+        properties=properties.get("properties") or {},
+        model=_asset(model["assetId"]),
+        code_configuration=fields(code=code.get("codeId"), scoring_script=code.get("scoringScript")) if code else None,
+        environment=_asset(properties.get("environmentId")),
+        environment_variables=properties.get("environmentVariables") or {},
+        compute=_asset(properties.get("compute")),
+        error_threshold=properties.get("errorThreshold"),
+        retry_settings=fields(max_retries=retry.get("maxRetries"), timeout=_whole_seconds(retry.get("timeout"))),
+        mini_batch_size=properties.get("miniBatchSize"),
+        logging_level=properties.get("loggingLevel"),
+        output_action=snake(properties["outputAction"]),
+        output_file_name=properties.get("outputFileName") if properties["outputAction"] == "AppendRow" else None,
+        max_concurrency_per_instance=properties.get("maxConcurrencyPerInstance"),
+        resources=fields(instance_count=resources.get("instanceCount"), properties=resources.get("properties") or {}),
+        creation_context=creation_context(document),
+        provisioning_state=properties.get("provisioningState"),
     )

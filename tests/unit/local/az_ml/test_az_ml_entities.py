@@ -14,6 +14,8 @@ from azext_ml.entities import UnfamiliarError
 
 DOCUMENTS = Path(__file__).parent / "documents"
 CONVERTERS: dict[str, Callable[[Any], Any]] = {
+    "batch-deployment": serving_entities.batch_deployment,
+    "batch-endpoint": serving_entities.batch_endpoint,
     "compute": entities.compute,
     "data": entities.data,
     "data-container": entities.data_container,
@@ -71,6 +73,8 @@ def change(name: str, value: Any, *path: str) -> Any:
         ("workspace", "Hub", ["kind"], "a Hub workspace"),
         ("workspace", {"isolationMode": "x"}, ["properties", "managedNetwork"], "managedNetwork"),
         ("model-version", {"publisher": "x"}, ["properties", "intellectualProperty"], "intellectualProperty"),
+        ("batch-deployment", None, ["properties", "model"], "a deployment without model"),
+        ("batch-deployment", {"type": "PipelineComponent"}, ["properties", "deploymentConfiguration"], "Configuration"),
         ("online-deployment", "Kubernetes", ["properties", "endpointComputeType"], "a Kubernetes deployment"),
         ("online-deployment", {"collections": {}}, ["properties", "dataCollector"], "dataCollector"),
         ("environment-conda", "yesterday", ["systemData", "createdAt"], "time yesterday"),
