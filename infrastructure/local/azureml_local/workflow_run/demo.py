@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from azureml_local import settings, shell_environment
 from azureml_local.paths import REPOSITORY, StatePaths
 from azureml_local.settings import Settings
 
-from . import facts
-from .command import add_arguments, execute, keep_summaries, prepare
+from . import facts, in_process
+from .command import CANCELLED, add_arguments, execute, keep_summaries, prepare
 from .records import RunRecord
 from .terminal import Terminal, duration, job_rows, table
 from .workflow_file import WorkflowError
+
+# Long enough to judge a step by some requests; a real rollout takes the workflow's default.
+SOAK_SECONDS = "3"
 
 
 def models() -> list[str]:
@@ -28,10 +33,19 @@ def models() -> list[str]:
     return sorted(file.name.removesuffix("_pipeline.yml") for file in folder.glob("*_pipeline.yml"))
 
 
-def run_workflow(
-    paths: StatePaths, config: Settings, name: str, inputs: dict[str, str]
-) -> tuple[RunRecord, int, Path, float]:
-    """One workflow under act, shown live. Returns its record, exit code, folder and seconds."""
+@dataclass(frozen=True)
+class Done:
+    """A workflow that ended: what it said, how, where its files are and how long it took."""
+
+    name: str
+    record: RunRecord
+    code: int
+    folder: Path
+    seconds: float
+
+
+def run_workflow(paths: StatePaths, config: Settings, name: str, inputs: dict[str, str]) -> Done:
+    """One workflow under act, shown live."""
     print(f"\n━━━ workflow {name} ━━━", flush=True)
     parser = argparse.ArgumentParser()
     add_arguments(parser)
@@ -40,33 +54,87 @@ def run_workflow(
     started = time.monotonic()
     record, code = execute(run, Terminal())
     keep_summaries(record, run.folder)
-    return record, code, run.folder, time.monotonic() - started
+    return Done(name, record, code, run.folder, time.monotonic() - started)
 
 
-def training_table(paths: StatePaths, config: Settings, record: RunRecord) -> str:
-    """What training brought: version, metrics beside the champion's, the steps' durations."""
+def champion(paths: StatePaths, config: Settings, job: str) -> str:
+    """The version that was best before this job, '' for none."""
+    root = facts.run_data(paths, config, job)
+    found = root["tags"].get("champion_version") or root["params"].get("champion_version") or "none"
+    return "" if found == "none" else str(found)
+
+
+def model_table(paths: StatePaths, config: Settings, record: RunRecord) -> str:
+    """What training brought: version and metrics beside the champion's."""
     outputs = record.outputs()
     job = outputs.get("job-name", "")
     root = facts.run_data(paths, config, job)
     metrics = {**root["metrics"], **json.loads(outputs.get("metrics") or "{}")}
     version = outputs.get("model-version")
-    champion = root["tags"].get("champion_version") or root["params"].get("champion_version") or "none"
     registered = f"{outputs.get('model-name')}, version {version}" if version else "nothing: the champion stays"
-    rows: list[tuple[str, ...]] = [("registered", registered, ""), ("champion before", champion, "")]
+    rows: list[tuple[str, ...]] = [
+        ("registered", registered, ""),
+        ("champion before", champion(paths, config, job) or "none", ""),
+    ]
     for name, value in sorted(metrics.items()):
         if name.startswith("test_"):
             before = metrics.get(f"champion_{name}")
             rows.append((name, f"{value:.4f}", f"{before:.4f}" if before is not None else "-"))
-    text = table(rows, header=("model", "now", "champion"))
-    steps: list[tuple[str, ...]] = [
-        (f"    {step.name}", step.status, duration(step.seconds) if step.seconds is not None else "-")
-        for step in facts.pipeline_steps(paths, config, job)
-    ]
-    return (
-        text
-        + "\n\n"
-        + table(job_rows(record) + steps, header=("workflow job / step / pipeline step", "result", "duration"))
-    )
+    return table(rows, header=("model", "now", "champion"))
+
+
+def duration_table(paths: StatePaths, config: Settings, done: list[Done]) -> str:
+    """Every workflow, its jobs and their steps, and the pipeline's steps, with their durations."""
+    rows: list[tuple[str, ...]] = []
+    for each in done:
+        rows.append((each.name, "success" if each.code == 0 else "failure", duration(each.seconds)))
+        rows += [(f"  {row[0]}", *row[1:]) for row in job_rows(each.record)]
+        if each.name == "train" and each.code == 0:
+            rows += [
+                (
+                    f"        pipeline step {step.name}",
+                    step.status,
+                    "-" if step.seconds is None else duration(step.seconds),
+                )
+                for step in facts.pipeline_steps(paths, config, each.record.outputs().get("job-name", ""))
+            ]
+    return table(rows, header=("workflow / job / step", "result", "duration"))
+
+
+def online_lines(paths: StatePaths, config: Settings, done: Done, model: str, version: tuple[str, str]) -> list[str]:
+    """The live endpoint's answer to the model's request, beside what the model says in-process."""
+    outputs = done.record.outputs()
+    endpoint, request = outputs["endpoint-name"], REPOSITORY / "data" / model / f"{model}-request.json"
+    answer = facts.ask_endpoint(paths, config, endpoint, request)
+    lines = [f"endpoint        {outputs['scoring-uri']}", f"traffic         {outputs.get('traffic', '')}"]
+    lines.append(f"live answer     {json.dumps(answer)}")
+    own = in_process.predict(paths, in_process.model_folder(paths, config, *version), request)
+    if own is not None:
+        same = isinstance(answer, list) and len(answer) == len(own) and all(map(math.isclose, own, answer))
+        lines.append(f"in-process      {json.dumps(own)}")
+        lines.append(
+            "                equal"
+            if same
+            else "                DIFFERENT: the endpoint does not say what the model says"
+        )
+    return lines
+
+
+def batch_lines(done: Done) -> list[str]:
+    """The number of rows scored, and the first of them."""
+    lines = [f"rows scored     {done.record.outputs().get('rows', '?')}"]
+    for file in sorted((done.folder / "artifacts").rglob("*.csv"))[:1]:
+        lines.append(f"predictions     {file}")
+        lines += [f"    {line}" for line in file.read_text().splitlines()[:4]]
+    return lines
+
+
+def stages(model: str) -> list[str]:
+    """The workflows that this repository has files for, in order."""
+    folder = REPOSITORY / "mlops" / "azureml" / "deploy"
+    return ["train", *(
+        f"deploy-{kind}" for kind in ("online", "batch") if (folder / kind / f"{model}_{kind}-deployment.yml").exists()
+    )]  # fmt: skip
 
 
 def run(paths: StatePaths, model: str) -> int:
@@ -75,22 +143,50 @@ def run(paths: StatePaths, model: str) -> int:
     if model not in models():
         print(f"azureml-local demo: no model '{model}'; there are: {', '.join(models())}", file=sys.stderr)
         return 2
-    try:
-        record, code, folder, seconds = run_workflow(paths, config, "train", {"model": model})
-    except (WorkflowError, OSError) as error:
-        print(f"azureml-local demo: {error}", file=sys.stderr)
-        return 2
-    if code != 0:
-        print("\n" + table(job_rows(record), header=("job / step", "result", "duration")))
-        print(f"\ndemo stopped: workflow train {'was cancelled' if code == 130 else 'failed'}; all it said: {folder}")
-        return code
-    print(f"\n━━━ {model}, trained in {duration(seconds)} ━━━\n")
-    print(training_table(paths, config, record))
-    print(
-        f"""
-Where to look further
-  job summaries      {folder}
-  your own commands  eval "$({shell_environment.bin_folder(paths)}/azureml-local env)" && az ml job list -o table
-  stop it            {shell_environment.bin_folder(paths)}/azureml-local down"""
-    )
+    done: list[Done] = []
+    version = (model, "")
+    for name in stages(model):
+        inputs = {"model": model}
+        if done:
+            inputs["model-version"] = version[1]
+        if name == "deploy-online":
+            inputs["soak-seconds"] = SOAK_SECONDS
+        try:
+            done.append(run_workflow(paths, config, name, inputs))
+        except (WorkflowError, OSError) as error:
+            print(f"azureml-local demo: {error}", file=sys.stderr)
+            return 2
+        last = done[-1]
+        if last.code != 0:
+            print("\n" + duration_table(paths, config, done))
+            how = "was cancelled" if last.code == CANCELLED else "failed"
+            print(f"\ndemo stopped: workflow {name} {how}; all it said: {last.folder}")
+            return last.code
+        if name == "train":
+            outputs = last.record.outputs()
+            trained = outputs.get("model-version") or champion(paths, config, outputs.get("job-name", ""))
+            if not trained:
+                print("\n" + model_table(paths, config, last.record))
+                print("\nNo version was registered and none was there before, so there is nothing to deploy.")
+                return 0
+            version = (outputs.get("model-name") or model, trained)
+    tell(paths, config, model, version, done)
     return 0
+
+
+def tell(paths: StatePaths, config: Settings, model: str, version: tuple[str, str], done: list[Done]) -> None:
+    """The end: model, endpoints, durations, where to look further."""
+    print(
+        f"\n━━━ {model}: {', '.join(each.name for each in done)} in {duration(sum(each.seconds for each in done))} ━━━\n"
+    )
+    print(model_table(paths, config, done[0].record))
+    for each in done[1:]:
+        lines = online_lines(paths, config, each, model, version) if each.name == "deploy-online" else batch_lines(each)
+        print(f"\n{each.name}\n" + "\n".join(f"  {line}" for line in lines))
+    print("\n" + duration_table(paths, config, done))
+    folder = shell_environment.bin_folder(paths)
+    print("\nWhere to look further")
+    for each in done:
+        print(f"  summaries of {each.name:<14} {each.folder}")
+    print(f'  your own commands           eval "$({folder}/azureml-local env)" && az ml job list -o table')
+    print(f"  stop it                     {folder}/azureml-local down")

@@ -7,8 +7,9 @@ import json
 import ssl
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from azureml_local.paths import StatePaths
 from azureml_local.settings import Settings
@@ -24,11 +25,23 @@ class PipelineStep:
     seconds: float | None
 
 
-def call(paths: StatePaths, config: Settings, method: str, host: str, path: str, body: object = None) -> Any:
-    """One call to the server under one of Azure's host names, as the state folder's own service principal."""
+def call(
+    paths: StatePaths,
+    config: Settings,
+    method: str,
+    host: str,
+    path: str,
+    body: object = None,
+    *,
+    token: str | None = None,
+) -> Any:
+    """One call to the server under one of Azure's host names, as the state folder's own service principal.
+
+    token: a key or token to present instead of an ARM token. Raises OSError with the answer's text from 400 on.
+    """
     context = ssl.create_default_context(cafile=str(paths.certificates / "ca.pem"))
     connection = http.client.HTTPSConnection("127.0.0.1", config.server_port, context=context, timeout=60)
-    token = Tokens.load(paths, config).issue("https://management.azure.com/")
+    token = token or Tokens.load(paths, config).issue("https://management.azure.com/")
     headers = {"Host": host, "Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     try:
         connection.request(method, path, None if body is None else json.dumps(body), headers)
@@ -64,3 +77,16 @@ def run_data(paths: StatePaths, config: Settings, run_id: str) -> dict[str, Any]
     path = f"/mlflow/v2.0{config.workspace_id}/api/2.0/mlflow/runs/get?run_id={quote(run_id)}"
     data = call(paths, config, "GET", config.api_host, path)["run"]["data"]
     return {kind: {row["key"]: row["value"] for row in data.get(kind, [])} for kind in ("metrics", "params", "tags")}
+
+
+def ask_endpoint(paths: StatePaths, config: Settings, endpoint: str, request: Path) -> Any:
+    """What an online endpoint answers to a request file, with its key or, without keys, with a token."""
+    arm, root = "management.azure.com", f"{config.workspace_id}/onlineEndpoints/{endpoint}"
+    document = call(paths, config, "GET", arm, f"{root}?api-version=2024-04-01")["properties"]
+    token = Tokens.load(paths, config).issue("https://ml.azure.com")
+    if document["authMode"] == "Key":
+        token = call(paths, config, "POST", arm, f"{root}/listKeys?api-version=2024-04-01")["primaryKey"]
+    elif document["authMode"] == "AMLToken":
+        token = call(paths, config, "POST", arm, f"{root}/token?api-version=2024-04-01")["accessToken"]
+    host = urlsplit(document["scoringUri"]).netloc
+    return call(paths, config, "POST", host, "/score", json.loads(request.read_text()), token=token)
