@@ -176,9 +176,8 @@ def run(paths: StatePaths, model: str) -> int:
 
 def tell(paths: StatePaths, config: Settings, model: str, version: tuple[str, str], done: list[Done]) -> None:
     """The end: model, endpoints, durations, where to look further."""
-    print(
-        f"\n━━━ {model}: {', '.join(each.name for each in done)} in {duration(sum(each.seconds for each in done))} ━━━\n"
-    )
+    names, seconds = ", ".join(each.name for each in done), sum(each.seconds for each in done)
+    print(f"\n━━━ {model}: {names} in {duration(seconds)} ━━━\n")
     print(model_table(paths, config, done[0].record))
     for each in done[1:]:
         lines = online_lines(paths, config, each, model, version) if each.name == "deploy-online" else batch_lines(each)

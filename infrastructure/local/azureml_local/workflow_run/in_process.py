@@ -48,7 +48,8 @@ def model_folder(paths: StatePaths, config: Settings, name: str, version: str) -
         raise OSError(f"the model's address is not on a datastore: {document['properties']['modelUri']}")
     store = facts.call(paths, config, "GET", arm, f"{root}/datastores/{match['datastore']}?api-version=2024-04-01")
     properties = store["properties"]
-    return paths.blobs / properties["accountName"] / properties["containerName"] / match["path"].strip("/")
+    account, container = str(properties["accountName"]), str(properties["containerName"])
+    return paths.blobs / account / container / match["path"].strip("/")
 
 
 def predict(paths: StatePaths, folder: Path, request: Path) -> list[float] | None:

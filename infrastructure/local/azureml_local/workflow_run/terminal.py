@@ -63,7 +63,7 @@ class Terminal:
 def table(rows: list[tuple[str, ...]], *, header: tuple[str, ...]) -> str:
     """Columns under their header, wide enough for the longest cell."""
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    limit = shutil.get_terminal_size((120, 24)).columns
+    limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [header, *rows]]
     lines.insert(1, "  ".join("─" * width for width in widths))
     return "\n".join(line.rstrip()[: max(limit, 80)] for line in lines)
