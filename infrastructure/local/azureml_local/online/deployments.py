@@ -5,6 +5,8 @@ Source: Microsoft.MachineLearningServices 2023-04-01-preview, Online Deployments
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -25,6 +27,7 @@ _COLLECTION = ENDPOINT + "/deployments"
 _ONE = _COLLECTION + "/{deployment}"
 _TYPE = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments"
 _IGNORED = {
+    "appInsightsEnabled": "app_insights_enabled",
     "dataCollector": "collecting production data (data_collector)",
     "modelMountPath": "model_mount_path (the model is at AZUREML_MODEL_DIR)",
     "egressPublicNetworkAccess": "egress_public_network_access",
@@ -54,23 +57,22 @@ def install(services: Services, manager: OnlineManager) -> None:
         if deployment is not None:
             endpoint_rules.refuse_if_busy("deployment", deployment)
 
-    def warn(properties: Document) -> None:
-        """What is ignored here is told once for each setting."""
+    def notes_on(properties: Document) -> list[str]:
+        """What is ignored here: told once for each setting, in the deployment's logs and the workspace's."""
         ignored = [text for field, text in _IGNORED.items() if properties.get(field)]
         ignored.append(f"instance_type {properties['instanceType']} (servers run on this machine)")
-        if properties["appInsightsEnabled"]:
-            ignored.append("app_insights_enabled")
-        for text in ignored:
-            if text not in told:
-                told.add(text)
-                services.log.warning("online deployments ignore %s", text)
+        new = [f"the local workspace ignores {text}" for text in ignored if text not in told]
+        told.update(ignored)
+        for note in new:
+            services.log.warning("online deployments: %s", note)
+        return new
 
-    def start(request: Request, document: Document, wanted: Plan, status: int) -> Response:
+    def start(request: Request, document: Document, wanted: Plan, status: int, notes: Sequence[str] = ()) -> Response:
         """Bring the deployment to what its document says, as a long-running operation."""
 
         async def work() -> Document | None:
             try:
-                await manager.serve(document["id"], wanted)
+                await manager.serve(document["id"], wanted, notes)
             except BaseException:
                 set_state(services, document["id"], "Failed")
                 raise
@@ -97,7 +99,7 @@ def install(services: Services, manager: OnlineManager) -> None:
         properties, count = deployment_rules.checked(body, old)
         name = old["name"] if old else name
         wanted = plan.make(services, workspace_of(request), endpoint["name"], name, properties, count)
-        warn(properties)
+        notes = notes_on(properties)
         document = store.put(
             {
                 "id": old["id"] if old else f"{endpoint['id']}/deployments/{name}",
@@ -111,7 +113,7 @@ def install(services: Services, manager: OnlineManager) -> None:
             },
             by=_caller(request),
         )
-        return start(request, document, wanted, 200 if old else 201)
+        return start(request, document, wanted, 200 if old else 201, notes)
 
     @routes.patch(Host.ARM, _ONE)
     async def patch_deployment(request: Request) -> Response:

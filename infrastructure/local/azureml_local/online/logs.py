@@ -32,7 +32,7 @@ class Logs:
     """A log file for each revision's servers, one of the files laid out, and what happened before a server started."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._server: Path | None = None
         self.storage_file = folder / "storage-initializer.log"
         self._steps: dict[str, str] = {}
@@ -40,8 +40,8 @@ class Logs:
 
     def begin(self, revision: str) -> None:
         """A revision is started: from now on, its servers' log is shown, whatever becomes of it."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._server = self._folder / f"inference-server-{revision}.log"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._server = self.folder / f"inference-server-{revision}.log"
         self._server.touch()
         for old in self._by_age()[_KEPT:]:
             old.unlink(missing_ok=True)
@@ -52,11 +52,11 @@ class Logs:
     def server(self) -> Path:
         """The log of the servers that were started last."""
         newest = [] if self._server else self._by_age()
-        return self._server or (newest[0] if newest else self._folder / "inference-server.log")
+        return self._server or (newest[0] if newest else self.folder / "inference-server.log")
 
     def _by_age(self) -> list[Path]:
         """The servers' logs, the newest first."""
-        found = self._folder.glob("inference-server-*.log")
+        found = self.folder.glob("inference-server-*.log")
         return sorted(found, key=lambda file: file.stat().st_mtime, reverse=True)
 
     def step(self, name: str, state: str) -> None:

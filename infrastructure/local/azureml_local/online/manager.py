@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from azureml_local.errors import AzureError
@@ -112,8 +112,11 @@ class OnlineManager:
             self._runtimes[key] = self._new_runtime(self._services, self._folder(deployment), backend, self._ledger)
         return self._runtimes[key]
 
-    async def serve(self, deployment: str, plan: Plan) -> None:
-        """Bring the deployment to this plan. Raises AzureError; what served before then serves on."""
+    async def serve(self, deployment: str, plan: Plan, notes: Sequence[str] = ()) -> None:
+        """Bring the deployment to this plan. Raises AzureError; what served before then serves on.
+
+        notes: what the user should know of it; its logs show them.
+        """
         await self._end_restoring(deployment)
         runtime = self.runtime(deployment)
         now = self.plan(deployment)
@@ -122,7 +125,7 @@ class OnlineManager:
                 await runtime.scale(plan)
                 self._keep(deployment, plan)
             return
-        revision = await runtime.bring_up(plan)
+        revision = await runtime.bring_up(plan, notes=notes)
         self._keep(deployment, plan, revision)
         self.publish(deployment.rpartition("/deployments/")[0])
 
@@ -160,7 +163,9 @@ class OnlineManager:
                 self._settle(endpoint)
                 for deployment in self.deployments(endpoint["id"]):
                     self._settle(deployment)
-                    if self.serves(deployment["id"]):
+                    kept = self._services.store.get(self._kept(deployment["id"]))
+                    await self.runtime(deployment["id"]).tidy(kept["revision"] if kept else None)
+                    if kept is not None:
                         self._restore(deployment["id"])
                 self.publish(endpoint["id"])
 

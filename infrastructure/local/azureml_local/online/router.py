@@ -22,6 +22,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from azureml_local.errors import AzureError
+from azureml_local.http_protocol import ABORT
 
 from .access import Guard
 from .backend import Backend, NotReadyError, Target, TooManyRequestsError
@@ -167,7 +168,9 @@ class _Answer(Response):
                 backend.release(target)
         except (TooManyRequestsError, NotReadyError, asyncio.TimeoutError, UpstreamError, OSError) as error:
             if started:
-                raise  # the answer has begun: breaking the connection off is all that can be done
+                log.warning("%s/%s broke off its answer: %s", route.name, backend.name, error)
+                _break_off(scope)  # the answer has begun: that is all that can be done
+                return
             self.raw_headers.extend(_reason(error))
             await self._refuse(_refusal(error, backend), scope, receive, send)
 
@@ -221,6 +224,14 @@ class _Answer(Response):
         response.raw_headers.extend(self.raw_headers)
         self.status_code = error.status
         await response(scope, receive, send)
+
+
+def _break_off(scope: Scope) -> None:
+    """End the caller's connection, so that it does not take the part it got for the whole."""
+    abort = scope.get(ABORT)
+    if abort is None:
+        raise ConnectionAbortedError("the server's answer broke off")
+    abort()
 
 
 def _head(scope: Scope, request_id: bytes, framing: bytes) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 from azureml_local.environments.errors import EnvironmentBuildError
@@ -32,6 +33,7 @@ class Runtime:
         self.backend = backend
         self.logs = logs.Logs(folder / "logs")
         self._instances: list[Instance] = []
+        self._retiring: list[Instance] = []
         self._revision: str | None = None
         self._serving: Serving | None = None
         self._plan: Plan | None = None
@@ -45,14 +47,16 @@ class Runtime:
         """The process ids of the servers that run now."""
         return [instance.pid for instance in self._instances if instance.pid is not None]
 
-    async def bring_up(self, plan: Plan, revision: str | None = None) -> str:
+    async def bring_up(self, plan: Plan, revision: str | None = None, *, notes: Sequence[str] = ()) -> str:
         """Serve this plan from now on; returns the name of its revision. The old instances end after their requests.
 
-        revision: one that was brought up before and may still be laid out.
+        revision: one that was brought up before and may still be laid out.  notes: what the user should know of it.
         Raises AzureError with the end of the log; what served before then serves on.
         """
         revision = revision or secrets.token_hex(4)
         self.logs.begin(revision)
+        for note in notes:
+            self.logs.event(f"warning: {note}")
         serving = await self._prepare(plan, self._folder / revision)
         instances = [self._instance(serving, number) for number in range(plan.instances)]
         self.logs.step("UserContainerStart", "InProgress")
@@ -97,9 +101,15 @@ class Runtime:
         self.backend.replace((), concurrency=self.backend.concurrency, timeout=self.backend.timeout)
         if not keep_files:
             await asyncio.gather(*(instance.target.emptied(self.backend.timeout) for instance in instances))
-        await asyncio.gather(*(instance.stop() for instance in instances))
+        await asyncio.gather(*(instance.stop() for instance in [*instances, *self._retiring]))
         if not keep_files:
             await asyncio.to_thread(layout.remove, self._folder)
+
+    async def tidy(self, revision: str | None) -> None:
+        """Remove the files of all revisions but this one: a killed workspace may have left some."""
+        for folder in self._folder.glob("*"):
+            if folder.name not in (revision, self.logs.folder.name):
+                await asyncio.to_thread(layout.remove, folder)
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
@@ -158,8 +168,10 @@ class Runtime:
     async def _retire(self, instances: list[Instance], revision: str | None) -> None:
         """End instances after what they have in hand; the revision's files go with them."""
         timeout = self.backend.timeout
+        self._retiring += instances
         await asyncio.gather(*(instance.target.emptied(timeout + 1) for instance in instances))
         await asyncio.gather(*(instance.stop() for instance in instances))
+        self._retiring = [instance for instance in self._retiring if instance not in instances]
         if revision is not None and revision != self._revision:
             await self._discard(revision)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,13 +38,15 @@ class Servers:
         self.brought_up: list[Plan] = []
         self.scaled: list[int] = []
         self.ended = False
+        self.notes: list[str] = []
 
-    async def bring_up(self, plan: Plan, revision: str | None = None) -> str:
+    async def bring_up(self, plan: Plan, revision: str | None = None, *, notes: Sequence[str] = ()) -> str:
         if Servers.wait is not None:
             await Servers.wait.wait()
         if Servers.fail is not None:
             raise Servers.fail
         self.brought_up.append(plan)
+        self.notes += notes
         self.running = True
         self.backend.starting = False
         self.backend.replace([Target(1, ready=True)], concurrency=plan.concurrency, timeout=plan.timeout)
@@ -55,6 +57,9 @@ class Servers:
 
     async def end(self, *, keep_files: bool) -> None:
         self.ended = True
+
+    async def tidy(self, revision: str | None) -> None:
+        """Nothing lies anywhere."""
 
 
 @dataclass
@@ -250,6 +255,23 @@ def test_an_mlflow_model_needs_neither_code_nor_environment(run: Callable[[Check
     async def check(workspace: Workspace) -> None:
         body = workspace.deployment(model="azureml:mlf@latest", codeConfiguration=None, environmentId=None)
         assert (await workspace.done(await workspace.call("PUT", D, body)))["status"] == "Succeeded"
+
+    run(check)
+
+
+def test_what_is_ignored_is_told_once(run: Callable[[Check], None]) -> None:
+    async def check(workspace: Workspace) -> None:
+        body = workspace.deployment(instanceType="Standard_F4s_v2", egressPublicNetworkAccess="Disabled")
+        created = await workspace.call("PUT", D, body)
+        await workspace.done(created)
+        runtime: Any = workspace.manager.runtime(created.json()["id"])
+        assert runtime.notes == [
+            "the local workspace ignores egress_public_network_access",
+            "the local workspace ignores instance_type Standard_F4s_v2 (servers run on this machine)",
+        ]
+        body["properties"]["environmentVariables"] = {"A": "1"}
+        await workspace.done(await workspace.call("PUT", D, body))
+        assert (len(runtime.brought_up), len(runtime.notes)) == (2, 2)
 
     run(check)
 

@@ -328,6 +328,21 @@ def test_an_answer_without_a_length_ends_with_the_connection(tmp_path: Path) -> 
     asyncio.run(check())
 
 
+def test_an_answer_that_breaks_off_breaks_off_for_the_caller(tmp_path: Path) -> None:
+    async def half(head: bytes, body: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 1000)
+        await writer.drain()
+        writer.close()
+
+    async def check() -> None:
+        async with endpoint(tmp_path, {"blue": Instance(half)}) as taxi:
+            with pytest.raises(ConnectionAbortedError, match="the server's answer broke off"):
+                await taxi.call()
+            assert taxi.backends["blue"].pending == 0
+
+    asyncio.run(check())
+
+
 def test_head_has_no_body(tmp_path: Path) -> None:
     async def check() -> None:
         answer = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n"
