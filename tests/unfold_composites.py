@@ -30,9 +30,12 @@ def unfold(action: Path) -> str:
         "outputs": {name: settings["value"] for name, settings in (document.get("outputs") or {}).items()},
         "steps": steps,
     }
+    call = {"inputs": inputs, "outputs": outputs}
+    if not outputs:  # actionlint wants no empty section
+        del job["outputs"], call["outputs"]
     workflow = {
         "name": f"composite {action.parent.name}",
-        "on": {"workflow_call": {"inputs": inputs, "outputs": outputs}},
+        "on": {"workflow_call": call},
         "permissions": {},
         "jobs": {"composite": job},
     }

@@ -1,6 +1,6 @@
 """Step 3, evaluate: score the test rows and decide whether the model is good enough.
 
-    python evaluate.py --data /tmp/wine/prepared --model /tmp/wine/model --output /tmp/wine/evaluation
+By hand: python evaluate.py --data /tmp/wine/prepared --model /tmp/wine/model --output /tmp/wine/evaluation
 """
 
 from __future__ import annotations

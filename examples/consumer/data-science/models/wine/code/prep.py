@@ -1,6 +1,6 @@
 """Step 1, prep: the rows that scikit-learn brings, split into train.csv and test.csv.
 
-    python prep.py --output /tmp/wine/prepared
+By hand: python prep.py --output /tmp/wine/prepared
 """
 
 from __future__ import annotations
@@ -20,9 +20,7 @@ def main() -> None:
     args = parser.parse_args()
 
     frame = load_wine(as_frame=True).frame
-    train, test = train_test_split(
-        frame, test_size=args.test_share, random_state=args.seed, stratify=frame["target"]
-    )
+    train, test = train_test_split(frame, test_size=args.test_share, random_state=args.seed, stratify=frame["target"])
     args.output.mkdir(parents=True, exist_ok=True)
     train.to_csv(args.output / "train.csv", index=False)
     test.to_csv(args.output / "test.csv", index=False)

@@ -1,6 +1,6 @@
 """Step 4, register: make a version of the model if the evaluation said so.
 
-    python register.py --model /tmp/wine/model --evaluation /tmp/wine/evaluation --name wine
+By hand: python register.py --model /tmp/wine/model --evaluation /tmp/wine/evaluation --name wine
 """
 
 from __future__ import annotations

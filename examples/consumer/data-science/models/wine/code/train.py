@@ -1,6 +1,6 @@
 """Step 2, train: fit the model, log it to MLflow, and hand what was logged to the next steps.
 
-    python train.py --data /tmp/wine/prepared --model /tmp/wine/model
+By hand: python train.py --data /tmp/wine/prepared --model /tmp/wine/model
 """
 
 from __future__ import annotations
