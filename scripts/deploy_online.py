@@ -186,7 +186,7 @@ class Deploy:
             )
         runner.output("rolled-back", str(restored).lower())
         text = "\n".join(part for part in (error.text(), self._state(restored), trouble) if part)
-        if report.log:
+        if report.log and report.log_tells:
             tail = "\n".join(report.log.splitlines()[-15:])
             runner.error(f"{text}\nEnd of the log of {rollout.name}:\n{tail}", title=TITLE)
         else:

@@ -28,7 +28,10 @@ class Step:
 
 @dataclass
 class Report:
-    """What happened so far; filled on the way, so that it can be told at any point."""
+    """What happened so far; filled on the way, so that it can be told at any point.
+
+    `log_tells`: the log is likely to have the reason, because the deployment did not come up or failed to answer.
+    """
 
     endpoint: str
     deployment: str = ""
@@ -42,6 +45,7 @@ class Report:
     steps: list[Step] = field(default_factory=list)
     sample: str = ""
     log: str = ""
+    log_tells: bool = True
     removed: list[str] = field(default_factory=list)
     request_file: Path | None = None
     seconds: float = 0.0
@@ -59,11 +63,14 @@ def render(report: Report, headline: str, reason: str, workspace: Workspace) -> 
     if reason:
         first, *rest = reason.splitlines()
         parts.append(f"**{cell(first)}**\n" + "".join(f"\n{cell(line)}\n" for line in rest))
-    if report.log:
-        tail = "\n".join(report.log.splitlines()[-_LOG_LINES:])
-        parts.append(f"#### End of the log of {cell(report.deployment)}\n\n{fenced(tail)}")
-    parts.append(_traffic(report))
+    log = f"{fenced(chr(10).join(report.log.splitlines()[-_LOG_LINES:]))}" if report.log else ""
+    if log and report.log_tells:
+        parts.append(f"#### End of the log of {cell(report.deployment)}\n\n{log}")
     parts.append(_tests(report))
+    parts.append(_traffic(report))
+    if log and not report.log_tells:
+        name = cell(report.deployment)
+        parts.append(f"<details><summary>End of the log of {name}</summary>\n\n{log}\n</details>\n")
     if report.sample:
         shown = json.dumps(as_json(report.sample), ensure_ascii=False)
         shown = shown if len(shown) <= _SAMPLE else shown[:_SAMPLE] + " …"

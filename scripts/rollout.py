@@ -219,6 +219,7 @@ class Rollout:
         self.runner.say(f"Asking {self.name} directly, by the header azureml-model-deployment")
         tally, verdict = smoke(client, self.name, self.plan.limits, self.runner.say)
         self.report.smoke, self.report.smoke_verdict, self.report.sample = tally, verdict, tally.last_good
+        self.report.log_tells = tally.unanswered > 0
         if verdict:
             raise Rejected(
                 f"Deployment {self.name} did not pass its smoke test: {verdict}", exit_code=ExitCode.REJECTED
@@ -238,6 +239,7 @@ class Rollout:
                 continue
             tally, verdict = soak(client, self.name, self.plan.soak, self.plan.limits)
             self.report.steps.append(Step(wanted, tally, verdict))
+            self.report.log_tells = tally.unanswered > 0
             if verdict:
                 raise Rejected(
                     f"Deployment {self.name} did not pass at {percent} % of the traffic: {verdict}",

@@ -146,6 +146,7 @@ class Tally:
 
     answers: int = 0
     errors: int = 0
+    unanswered: int = 0  # errors without status 200
     seconds: list[float] = field(default_factory=list)
     problems: Counter[str] = field(default_factory=Counter)
     deployments: Counter[str] = field(default_factory=Counter)
@@ -158,6 +159,7 @@ class Tally:
         self.deployments[answer.deployment] += 1
         if answer.problem:
             self.errors += 1
+            self.unanswered += answer.status != 200
             self.problems[answer.problem] += 1
             self.failing[answer.deployment] += 1
         else:

@@ -82,3 +82,18 @@ class Rest:
         answer = self.call("PUT", f"/codes/{name}/versions/1", {"properties": {"codeUri": url}})
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
+
+    def put_model(self, name: str, version: str, files: dict[str, str]) -> None:
+        """Register a folder of files as a custom model, where there is none yet; the folder is called <name>-model."""
+        if self.call("GET", f"/models/{name}/versions/{version}").status_code == 200:
+            return
+        container = self.call("GET", "/datastores/workspaceblobstore").json()["properties"]["containerName"]
+        where = f"models/{version}/{name}-model"
+        folder = self.paths.blobs / self.settings.storage_account / container / where
+        folder.mkdir(parents=True)
+        for file, text in files.items():
+            (folder / file).write_text(text)
+        uri = f"azureml://datastores/workspaceblobstore/paths/{where}"
+        body = {"properties": {"modelUri": uri, "modelType": "custom_model"}}
+        answer = self.call("PUT", f"/models/{name}/versions/{version}", body)
+        assert answer.status_code in (200, 201), answer.text

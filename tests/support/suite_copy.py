@@ -55,6 +55,75 @@ jobs:
       said: ${{parent.jobs.first.outputs.said}}
 """
 
+ONLINE_ENDPOINT = """\
+$schema: https://azuremlschemas.azureedge.net/latest/managedOnlineEndpoint.schema.json
+name: tiny-online
+auth_mode: key
+"""
+
+# Nothing but the inference server: the environment of the other serving tests, built once.
+SERVING_CONDA = "dependencies: [python=3.11, pip, {pip: [azureml-inference-server-http]}]\n"
+
+ONLINE_DEPLOYMENT = """\
+$schema: https://azuremlschemas.azureedge.net/latest/managedOnlineDeployment.schema.json
+name: tiny-dp
+endpoint_name: tiny-online
+model: azureml:tiny@latest
+code_configuration:
+  code: ../../../../data-science/models/tiny/serve
+  scoring_script: score.py
+environment:
+  image: mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu20.04
+  conda_file: ../../../../data-science/models/tiny/environment/serving.yml
+instance_type: Standard_DS3_v2
+instance_count: 1
+"""
+
+ONLINE_SCORE = """\
+import json, os
+
+def init():
+    global factor
+    with open(os.path.join(os.environ["AZUREML_MODEL_DIR"], "tiny-model", "factor.txt")) as file:
+        factor = float(file.read())
+
+def run(raw):
+    return [row[0] * factor for row in json.loads(raw)["input_data"]["data"]]
+"""
+
+BATCH_ENDPOINT = """\
+$schema: https://azuremlschemas.azureedge.net/latest/batchEndpoint.schema.json
+name: tiny-batch
+auth_mode: aad_token
+"""
+
+BATCH_DEPLOYMENT = """\
+$schema: https://azuremlschemas.azureedge.net/latest/modelBatchDeployment.schema.json
+name: tiny-dp
+endpoint_name: tiny-batch
+type: model
+model: azureml:tiny@latest
+code_configuration:
+  code: ../../../../data-science/models/tiny/score
+  scoring_script: score.py
+environment:
+  image: mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04
+  conda_file: ../../../../data-science/models/tiny/environment/conda.yml
+compute: azureml:tiny-cluster
+settings:
+  mini_batch_size: 1
+  output_action: append_row
+  output_file_name: predictions.csv
+"""
+
+BATCH_SCORE = """\
+def init():
+    pass
+
+def run(files):
+    return [f"{float(line) * 2}" for file in files for line in open(file).read().splitlines()[1:]]
+"""
+
 # Only the action under test: no environment, no cluster.
 PIPELINE_ONLY = """\
 on:
@@ -104,6 +173,11 @@ class SuiteCopy:
     def step(self) -> Path:
         return self.root / "data-science" / "models" / "tiny" / "code" / "step.py"
 
+    @property
+    def score(self) -> Path:
+        """The online deployment's scoring script."""
+        return self.root / "data-science" / "models" / "tiny" / "serve" / "score.py"
+
     def replace(self, file: Path, pattern: str, text: str) -> None:
         """Change a file by a regular expression that must match."""
         before = file.read_text()
@@ -121,6 +195,17 @@ def make_copy(folder: Path) -> SuiteCopy:
         "data-science/models/tiny/code/step.py": STEP,
         "mlops/azureml/train/tiny_pipeline.yml": PIPELINE,
         ".github/workflows/pipeline-only.yml": PIPELINE_ONLY,
+        "data-science/models/tiny/environment/serving.yml": SERVING_CONDA,
+        "data-science/models/tiny/serve/score.py": ONLINE_SCORE,
+        "data-science/models/tiny/score/score.py": BATCH_SCORE,
+        "mlops/azureml/deploy/online/tiny_online-endpoint.yml": ONLINE_ENDPOINT,
+        "mlops/azureml/deploy/online/tiny_online-deployment.yml": ONLINE_DEPLOYMENT,
+        "mlops/azureml/deploy/batch/tiny_batch-endpoint.yml": BATCH_ENDPOINT,
+        "mlops/azureml/deploy/batch/tiny_batch-deployment.yml": BATCH_DEPLOYMENT,
+        "data/tiny/tiny-request.json": '{"input_data": {"data": [[1], [2]]}}',
+        "data/tiny/tiny-response.schema.json": '{"type": "array", "items": {"type": "number"}, "minItems": 2}',
+        "data/tiny/batch/one.csv": "x\n1\n2\n",
+        "data/tiny/batch/two.csv": "x\n3\n",
     }
     for name, text in files.items():
         file = root / name
