@@ -18,10 +18,12 @@ PUBLISH = {step["name"]: step for step in JOBS["publish"]["steps"]}
 GH = """\
 #!/usr/bin/env bash
 # Writes down every call. RELEASE: none, or the commit it is of. IMMUTABLE, ATTESTED: what GitHub says of it.
+# CHANGED: the workflow files that main has changed since.
 echo "$*" >> "$CALLS"
 case "$*" in
   "release view"*) [ "$RELEASE" != none ] ;;
   "release verify"*) [ "$ATTESTED" = true ] ;;
+  *"/compare/"*) printf "$CHANGED" ;;
   *"/commits/"*) if [ "$RELEASE" = none ]; then echo "$GITHUB_SHA"; else echo "$RELEASE"; fi ;;
   *"/releases/tags/"*) echo "$IMMUTABLE" ;;
   *"/git/ref/tags/"*) [ "$MAJOR_EXISTS" = true ] ;;
@@ -46,7 +48,7 @@ def run(step: str, bin_folder: Path, **world: str) -> tuple[subprocess.Completed
         "PATH": f"{bin_folder}:/usr/bin:/bin", "CALLS": str(calls), "RUNNER_TEMP": str(bin_folder),
         "GITHUB_SHA": "abc", "GITHUB_REPOSITORY": "team/suite", "GITHUB_STEP_SUMMARY": str(bin_folder / "summary"),
         "TAG": "v1.2.0", "MAJOR": "v1", "VERSION": "1.2.0",
-        "RELEASE": "none", "IMMUTABLE": "true", "ATTESTED": "true", "MAJOR_EXISTS": "true", **world,
+        "RELEASE": "none", "IMMUTABLE": "true", "ATTESTED": "true", "MAJOR_EXISTS": "true", "CHANGED": "", **world,
     }  # fmt: skip
     done = subprocess.run(
         ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", PUBLISH[step]["run"]],
@@ -61,6 +63,19 @@ def test_nothing_is_published_before_check_tests_and_approval() -> None:
     assert JOBS["test"]["uses"] == "./.github/workflows/ci.yml"
     writing = [name for name, job in JOBS.items() if "write" in job["permissions"].values()]
     assert writing == ["publish"]
+
+
+def test_workflows_that_main_has_changed_meanwhile_end_the_job_before_anything_is_published(bin_folder: Path) -> None:
+    step = "The tags can be made"
+    assert run(step, bin_folder)[0].returncode == 0
+    done, calls = run(step, bin_folder, CHANGED=".github/workflows/ci.yml\\n.github/workflows/train.yml\\n")
+    assert done.returncode == 1
+    assert (
+        "main has changed .github/workflows/ci.yml, .github/workflows/train.yml; GitHub lets no workflow" in done.stdout
+    )
+    assert "repos/team/suite/compare/abc...main" in calls[0]
+    names = list(PUBLISH)
+    assert names.index(step) < names.index("Publish the release")
 
 
 def test_a_release_is_made_of_this_very_commit_with_the_changelogs_words(bin_folder: Path) -> None:
