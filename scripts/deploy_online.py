@@ -18,6 +18,7 @@ from typing import Any
 from action import Context, run
 from az_cli import ML_EXTENSION
 from cancellation import Cancelled
+from container_log import last_exception
 from deploy_lock import Lock, owner_of
 from deployment_files import (
     DEPLOYMENT,
@@ -185,10 +186,12 @@ class Deploy:
                 f"check it with `az ml online-endpoint show --name {report.endpoint} --query traffic`."
             )
         runner.output("rolled-back", str(restored).lower())
-        text = "\n".join(part for part in (error.text(), self._state(restored), trouble) if part)
+        raised = last_exception(report.log) if report.log_tells else None
+        in_log = f"Its log says: {raised}" if raised else ""
+        text = "\n".join(part for part in (error.text(), in_log, self._state(restored), trouble) if part)
         if report.log and report.log_tells:
-            tail = "\n".join(report.log.splitlines()[-15:])
-            runner.error(f"{text}\nEnd of the log of {rollout.name}:\n{tail}", title=TITLE)
+            shown = raised.traceback if raised else report.log.splitlines()[-15:]
+            runner.error("\n".join([text, f"From the log of {rollout.name}:", *shown]), title=TITLE)
         else:
             runner.error(text, title=TITLE)
         rejected = isinstance(error, Rejected)

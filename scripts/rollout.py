@@ -18,6 +18,7 @@ from typing import Any
 import traffic
 from az_cli import Az, essence, without_noise
 from clock import spoken
+from container_log import told_by_azure
 from deploy_lock import Lock
 from deployment_files import DeploymentFile, EndpointFile, ModelVersion
 from endpoints import Endpoint, state_of
@@ -211,6 +212,7 @@ class Rollout:
         self.runner.say(f"{what} is up after {spoken(endpoint.clock.monotonic() - began)}, without traffic.")
 
     def _rejected(self, what: str, told: str) -> Rejected:
+        told = told_by_azure(told)
         known = failure(what, told) if told else ActionError(what)
         return Rejected(what, known.cause, known.fix, known.link, told, ExitCode.REJECTED)
 

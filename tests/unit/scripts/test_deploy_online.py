@@ -186,7 +186,13 @@ def test_each_way_to_authenticate(live: EndpointWorld, mode: str, secret: str) -
 def crashed(world: EndpointWorld) -> None:
     world.state_of_new = "Failed"
     world.told_of_new = "ERROR: (BadArgument) User container has crashed or terminated"
-    world.azure.container_logs["green"] = "File score.py, line 3, in init\nKeyError: 'AZUREML_MODEL'\n"
+    world.azure.container_logs["green"] = (
+        "Traceback (most recent call last):\n"
+        '  File "/app/score.py", line 3, in init\n'
+        '    os.environ["AZUREML_MODEL"]\n'
+        "KeyError: 'AZUREML_MODEL'\n"
+        "Worker failed to boot.\n"
+    )
 
 
 def nonsense(world: EndpointWorld) -> None:
@@ -239,7 +245,7 @@ def test_what_does_not_pass_is_rolled_back(
     error = first_error(live)
     assert reason in error
     assert "Rolled back: the traffic is what it was before, blue 100 %; green is deleted." in error
-    assert ("End of the log of green:\n" in error) == log_tells
+    assert ("From the log of green:\n" in error) == log_tells
     assert live.summary.startswith("### ❌ green did not pass")
     assert ("#### End of the log of green" in live.summary) == log_tells
     assert "End of the log of green" in live.summary
@@ -249,7 +255,7 @@ def test_what_does_not_pass_is_rolled_back(
 def test_a_crash_shows_the_containers_log(live: EndpointWorld) -> None:
     crashed(live)
     run(live)
-    assert "KeyError: 'AZUREML_MODEL'" in first_error(live)
+    assert "Its log says: KeyError: 'AZUREML_MODEL' (score.py, line 3, in init)" in first_error(live)
     assert "KeyError: 'AZUREML_MODEL'" in live.summary
     assert "User container has crashed" in live.summary
 
