@@ -13,7 +13,17 @@ import sys
 import time
 from pathlib import Path
 
-from . import __version__, certificates, daemon, extension_index, faults_command, settings, shell_environment, tools
+from . import (
+    __version__,
+    certificates,
+    daemon,
+    extension_index,
+    faults_command,
+    problems,
+    settings,
+    shell_environment,
+    tools,
+)
 from .paths import REPOSITORY, StatePaths
 
 
@@ -178,7 +188,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     paths = StatePaths.from_environment(arguments.state)
     try:
-        code = arguments.function(paths, arguments)
+        with problems.full_disk_of(paths.root):
+            code = arguments.function(paths, arguments)
         assert isinstance(code, int)
         return code
     except (daemon.DaemonError, tools.ToolError) as error:

@@ -16,16 +16,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import certificates, settings
+from . import certificates, problems, settings, tools
+from .jobs.processes import TOKEN
 from .paths import StatePaths
 from .server import UPSTREAM_NO_PROXY, UPSTREAM_PROXY
 from .settings import Settings
 
 START_SECONDS = 60.0
 STOP_SECONDS = 25.0
+_OWN_WORDS = "azureml-local: "
 
 
 class DaemonError(Exception):
@@ -118,6 +121,7 @@ def child_environment(paths: StatePaths, config: Settings, nonce: str) -> dict[s
                 environment.pop(name)
             else:
                 environment[name] = str(before)
+    environment.pop(TOKEN, None)  # started from a step: it is not to end with it
     environment["AZUREML_LOCAL_NONCE"] = nonce
     environment["PYTHONUNBUFFERED"] = "1"
     if upstream:
@@ -127,16 +131,24 @@ def child_environment(paths: StatePaths, config: Settings, nonce: str) -> dict[s
 
 
 def start(paths: StatePaths, say: Callable[[str], None]) -> Running:
-    """Start the server unless it runs, and return when it answers. Raises DaemonError with the log's tail."""
+    """Start the server unless it runs, and return when it answers. Raises DaemonError with the reason.
+
+    Two that start at once end up with one server: the second waits, and finds it.
+    """
     paths.create()
-    config = settings.load(paths)
-    running = find(paths, config)
-    if running is not None:
-        return running
-    _end_leftover(paths)
-    config = _settle_ports(paths, config, say)
+    with tools.file_lock(paths.root / "up.lock"):
+        config = settings.load(paths)
+        running = find(paths, config)
+        if running is not None:
+            return running
+        _end_leftover(paths)
+        config = _settle_ports(paths, config, say)
+        say("starting the local workspace")
+        return _start(paths, config)
+
+
+def _start(paths: StatePaths, config: Settings) -> Running:
     nonce = secrets.token_hex(16)
-    say("starting the local workspace")
     with paths.log.open("ab") as log:
         offset = log.tell()
         process = subprocess.Popen(
@@ -148,23 +160,26 @@ def start(paths: StatePaths, say: Callable[[str], None]) -> Running:
             cwd=str(paths.root),
             start_new_session=True,
         )
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
-        running = find(paths, config)
-        if running is not None and running.nonce == nonce:
-            return running
-        time.sleep(0.05)
-    else:
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and process.poll() is None:
+            running = find(paths, config)
+            if running is not None and running.nonce == nonce:
+                return running
+            time.sleep(0.05)
+    except BaseException:  # Ctrl-C: a server that nobody waits for must not come up
         process.kill()
+        raise
+    process.kill()
     with paths.log.open("rb") as log:
         log.seek(offset)
-        tail = "\n".join(log.read().decode(errors="replace").strip().splitlines()[-15:])
-    raise DaemonError(
-        f"the local workspace did not start; the end of {paths.log}:\n{tail}\n"
-        "If the state folder is damaged, `azureml-local reset` starts afresh."
-    )
+        lines = log.read().decode(errors="replace").strip().splitlines()
+    if lines and lines[-1].startswith(_OWN_WORDS):
+        raise DaemonError(lines[-1].removeprefix(_OWN_WORDS))
+    if problems.is_full(paths.root):  # then the log could not be written either
+        raise DaemonError(problems.disk_full_message(paths.root))
+    tail = "\n".join(lines[-15:])
+    raise DaemonError(f"the local workspace did not start; the end of {paths.log}:\n{tail}\n{problems.RESET}")
 
 
 def _ours(pid: int, paths: StatePaths) -> bool:
@@ -173,17 +188,20 @@ def _ours(pid: int, paths: StatePaths) -> bool:
     return "azureml_local.server" in done.stdout and str(paths.root) in done.stdout
 
 
-def _recorded(paths: StatePaths) -> int | None:
-    try:
-        return int(json.loads(paths.process.read_text())["pid"])
-    except (OSError, ValueError, KeyError):
-        return None
+def server_pid(paths: StatePaths) -> int | None:
+    """The process that serves this state folder, or that is about to."""
+    found: list[int] = []
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        found.append(int(json.loads(paths.process.read_text())["pid"]))
+    with suppress(OSError, ValueError):
+        found.append(int(paths.lock.read_text()))
+    return next((pid for pid in found if _ours(pid, paths)), None)
 
 
 def _end_leftover(paths: StatePaths) -> None:
     """A server that no longer answers must not hold the state folder."""
-    pid = _recorded(paths)
-    if pid is not None and _ours(pid, paths):
+    pid = server_pid(paths)
+    if pid is not None:
         _signal(pid, signal.SIGKILL)
         _wait_gone(pid, 5)
     paths.process.unlink(missing_ok=True)
@@ -209,8 +227,8 @@ def _wait_gone(pid: int, seconds: float) -> bool:
 
 def stop(paths: StatePaths) -> bool:
     """Stop the server and all it runs. False when there was none."""
-    pid = _recorded(paths)
-    if pid is None or not _ours(pid, paths):
+    pid = server_pid(paths)
+    if pid is None:
         paths.process.unlink(missing_ok=True)
         return False
     _signal(pid, signal.SIGTERM)

@@ -74,6 +74,15 @@ class StatePaths:
         return self.root / "process.json"
 
     @property
+    def lock(self) -> Path:
+        """Held by the server from its first moment on; has its process id."""
+        return self.root / "server.lock"
+
+    @property
+    def token_key(self) -> Path:
+        return self.root / "token-key.pem"
+
+    @property
     def runs(self) -> Path:
         """Summaries and logs of workflows started by `azureml-local run`."""
         return self.root / "runs"

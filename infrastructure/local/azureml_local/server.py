@@ -15,7 +15,7 @@ from typing import TextIO
 
 import uvicorn
 
-from . import certificates, http_protocol, settings
+from . import certificates, http_protocol, problems, settings
 from .app import Application, install_parts
 from .paths import StatePaths
 from .proxy import Proxy
@@ -28,23 +28,25 @@ UPSTREAM_NO_PROXY = "AZUREML_LOCAL_UPSTREAM_NO_PROXY"
 
 
 def lock_state(paths: StatePaths) -> TextIO:
-    """Hold the state folder for this process. Exits with a message when another server has it."""
-    handle = (paths.root / "server.lock").open("w")
+    """Hold the state folder for this process, whose id the lock file then has. Exits when another server has it."""
+    handle = paths.lock.open("a+")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         raise SystemExit(f"azureml-local: another server holds {paths.root}") from None
+    handle.truncate(0)
+    handle.write(str(os.getpid()))
+    handle.flush()
     return handle
 
 
 def build(paths: StatePaths, config: settings.Settings) -> Services:
     """The services with every part installed, nothing started yet."""
-    services = Services(
-        paths=paths,
-        settings=config,
-        store=ResourceStore(paths.database),
-        tokens=Tokens.load(paths, config),
-    )
+    with problems.damage_of(paths.database):
+        store = ResourceStore(paths.database)
+    with problems.damage_of(paths.token_key):
+        tokens = Tokens.load(paths, config)
+    services = Services(paths=paths, settings=config, store=store, tokens=tokens)
     install_parts(services)
     return services
 
@@ -66,7 +68,8 @@ async def serve(paths: StatePaths, config: settings.Settings) -> None:
         timeout_graceful_shutdown=2,
     )
     server_config.load()
-    server_config.ssl = certificates.prepare(paths, config)
+    with problems.damage_of(paths.certificates):
+        server_config.ssl = certificates.prepare(paths, config)
     server = uvicorn.Server(server_config)
     proxy = Proxy(
         config,
@@ -107,12 +110,13 @@ def main(argv: list[str]) -> int:
     )
     logging.getLogger("uvicorn.error").setLevel("WARNING")
     paths = StatePaths.from_environment(Path(argv[0]))
-    paths.create()
-    lock = lock_state(paths)
-    try:
-        asyncio.run(serve(paths, settings.load(paths)))
-    finally:
-        lock.close()
+    with problems.full_disk_of(paths.root):
+        paths.create()
+        lock = lock_state(paths)
+        try:
+            asyncio.run(serve(paths, settings.load(paths)))
+        finally:
+            lock.close()
     return 0
 
 

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from .paths import StatePaths
+from .problems import RESET
 
 LOCATION = "westeurope"
 
@@ -101,10 +102,7 @@ def load(paths: StatePaths, *, group: str = "rg-local", workspace: str = "aml-lo
         save(paths, settings)
         return settings
     except (ValueError, KeyError, TypeError) as error:
-        raise SystemExit(
-            f"azureml-local: {paths.settings} is damaged ({error}). "
-            "`azureml-local reset` removes the state folder and starts afresh."
-        ) from error
+        raise SystemExit(f"azureml-local: {paths.settings} is damaged ({error}). {RESET}") from error
 
 
 def save(paths: StatePaths, settings: Settings) -> None:

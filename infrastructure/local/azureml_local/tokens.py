@@ -58,7 +58,7 @@ class Tokens:
     @classmethod
     def load(cls, paths: StatePaths, settings: Settings, *, now: Callable[[], float] = time.time) -> Tokens:
         """With the state folder's key, made on first use."""
-        file = paths.root / "token-key.pem"
+        file = paths.token_key
         if not file.exists():
             key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
             pem = key.private_bytes(

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from azureml_local.mlflow_server import MlflowUnavailableError, RunNotFoundError
+from azureml_local.problems import disk_full_message, disk_is_full
 from azureml_local.routing import WorkspaceRef
 from azureml_local.services import Services
 
 from . import artifacts, states
 from .artifacts import LifecycleLog
-from .errors import JobFailedError, TimedOutError, disk_full_message, disk_is_full
+from .errors import JobFailedError, TimedOutError
 from .nodes import NodePools
 from .processes import Launcher
 from .runs import Run, RunStore

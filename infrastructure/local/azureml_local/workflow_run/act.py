@@ -7,19 +7,25 @@ owner can read and that are gone when act is.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from azureml_local.jobs import processes
+from azureml_local.paths import StatePaths
 from azureml_local.settings import write_private
 
+from . import watch
 from .workflow_file import WorkflowError
 
+END_SECONDS = 5.0
 RUNNERS = ("ubuntu-latest", "ubuntu-24.04", "ubuntu-22.04")
 _SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 
@@ -28,6 +34,7 @@ _SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 class ActRun:
     """What one act process is given. Paths are absolute.
 
+    state: of the workspace to look after meanwhile;
     env: variables of every step (a file); secrets and variables: `secrets.X` and `vars.X` (files);
     process_env: the environment act itself runs in, inherited by steps in host mode.
     """
@@ -44,6 +51,7 @@ class ActRun:
     variables: Mapping[str, str] = field(default_factory=dict)
     process_env: Mapping[str, str] = field(default_factory=dict)
     job: str = ""
+    state: StatePaths | None = None
     runners: tuple[str, ...] = RUNNERS
 
 
@@ -113,13 +121,14 @@ def execute(run: ActRun, feed: Callable[[str], None]) -> int:
     private = {".env": run.env, ".secrets": run.secrets, ".vars": run.variables}
     home = run.folder / "home"
     home.mkdir(parents=True, exist_ok=True)
+    token = secrets.token_hex(16)
     try:
         for name, pairs in private.items():
             write_private(run.folder / name, dotenv(pairs))
         process = subprocess.Popen(
             command(run),
             cwd=run.repository,
-            env={**run.process_env, "HOME": str(home)},
+            env={**run.process_env, "HOME": str(home), processes.TOKEN: token},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -127,16 +136,21 @@ def execute(run: ActRun, feed: Callable[[str], None]) -> int:
             errors="replace",
             start_new_session=True,
         )
-        with _Forwarding(process) as forwarding:
+        with _Forwarding(process) as forwarding, _watching(run.state, forwarding.end):
             assert process.stdout is not None
             for line in process.stdout:
                 feed(line)
             code = process.wait()
         return 130 if forwarding.asked else code
     finally:
+        processes.end_processes([], token)  # steps that a killed act left behind
         for name in private:
             (run.folder / name).unlink(missing_ok=True)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _watching(state: StatePaths | None, end: Callable[[], None]) -> AbstractContextManager[None]:
+    return nullcontext() if state is None else watch.watching(state, end)
 
 
 class _Forwarding:
@@ -152,6 +166,14 @@ class _Forwarding:
             self._process.kill()
         self.asked = True
         self._process.send_signal(signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
+
+    def end(self) -> None:
+        """End act because its workspace is gone: its own clean-up has no one to talk to, so it gets little time."""
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
 
     def __enter__(self) -> _Forwarding:
         if threading.current_thread() is threading.main_thread():

@@ -207,6 +207,7 @@ def prepare(paths: StatePaths, config: Settings, arguments: argparse.Namespace) 
             "UV_CACHE_DIR": str(paths.uv_cache),
         },
         job=arguments.job,
+        state=paths,
     )
 
 
