@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 INFERENCE_SERVER, STORAGE_INITIALIZER = "InferenceServer", "StorageInitializer"
 STEPS = ("SystemSetup", "UserContainerImagePull", "ModelDownload", "UserContainerStart")
 _EVENTS = 200
 _KEPT = 4
+_LARGEST = 64 * 1024 * 1024
 
 
 def tail(file: Path, lines: int) -> str:
@@ -26,6 +28,16 @@ def tail(file: Path, lines: int) -> str:
     except OSError:
         return ""
     return "\n".join(data.decode(errors="replace").rstrip("\n").split("\n")[-lines:])
+
+
+def trim(file: Path) -> None:
+    """Cut a log that became too large down to its end, while servers write to it."""
+    with suppress(OSError):
+        if file.stat().st_size > _LARGEST:
+            kept = tail(file, _EVENTS)
+            with file.open("r+b") as handle:  # the servers append, so they go on behind what is written here
+                handle.truncate(0)
+                handle.write(f"azureml-local: the log was cut at {_LARGEST} bytes; this is its end\n{kept}\n".encode())
 
 
 class Logs:

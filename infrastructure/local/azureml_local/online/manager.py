@@ -120,7 +120,7 @@ class OnlineManager:
         await self._end_restoring(deployment)
         runtime = self.runtime(deployment)
         now = self.plan(deployment)
-        if runtime.running and now is not None and now.serves_the_same == plan.serves_the_same:
+        if runtime.healthy and now is not None and now.serves_the_same == plan.serves_the_same:
             if now.instances != plan.instances:
                 await runtime.scale(plan)
                 self._keep(deployment, plan)

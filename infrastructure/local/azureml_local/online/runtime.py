@@ -39,8 +39,9 @@ class Runtime:
         self._plan: Plan | None = None
 
     @property
-    def running(self) -> bool:
-        return bool(self._instances)
+    def healthy(self) -> bool:
+        """Whether it runs and every instance is ready."""
+        return bool(self._instances) and all(instance.target.ready for instance in self._instances)
 
     @property
     def pids(self) -> list[int]:

@@ -33,7 +33,7 @@ class Connection:
     def __init__(self, loop: asyncio.AbstractEventLoop, connected: socket.socket) -> None:
         self._loop = loop
         self._socket = connected
-        self._reading = False
+        self._reading = self._writing = False
         self._waiter: asyncio.Future[None] | None = None
         self._error: BaseException | None = None
         self._closed = False
@@ -107,6 +107,7 @@ class Connection:
         if not self._closed:
             self._closed = True
             self._read_no_more()
+            self._write_no_more()
             self._socket.close()
 
     # -- waiting -------------------------------------------------------------------------------------------------
@@ -123,14 +124,20 @@ class Connection:
             raise self._error
 
     async def _writable(self) -> None:
-        descriptor = self._socket.fileno()
         self._waiter = self._loop.create_future()
-        self._loop.add_writer(descriptor, self._wake)
+        self._writing = True
+        self._loop.add_writer(self._socket.fileno(), self._wake)
         try:
             await self._waiter
         finally:
             self._waiter = None
-            self._loop.remove_writer(descriptor)
+            self._write_no_more()
+
+    def _write_no_more(self) -> None:
+        """Before the socket is closed: another one may get its number at once."""
+        if self._writing:
+            self._writing = False
+            self._loop.remove_writer(self._socket.fileno())
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -34,7 +34,7 @@ class Servers:
     def __init__(self, services: object, folder: Path, backend: Backend, ledger: object) -> None:
         self.backend = backend
         self.logs = logs.Logs(folder / "logs")
-        self.running = False
+        self.healthy = False
         self.brought_up: list[Plan] = []
         self.scaled: list[int] = []
         self.ended = False
@@ -47,7 +47,7 @@ class Servers:
             raise Servers.fail
         self.brought_up.append(plan)
         self.notes += notes
-        self.running = True
+        self.healthy = True
         self.backend.starting = False
         self.backend.replace([Target(1, ready=True)], concurrency=plan.concurrency, timeout=plan.timeout)
         return revision or f"r{len(self.brought_up)}"

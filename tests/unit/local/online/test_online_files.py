@@ -164,6 +164,22 @@ def test_the_end_of_a_log(tmp_path: Path) -> None:
     assert logs.tail(file, 1) == long
 
 
+def test_a_log_that_grows_too_large_is_cut_while_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "_LARGEST", 100_000)
+    file = tmp_path / "a.log"
+    with file.open("ab", buffering=0) as server:
+        server.write(b"before\n" * 10_000)
+        logs.trim(file)
+        assert file.stat().st_size == 70_000
+        server.write(b"more\n" * 10_000)
+        logs.trim(file)
+        server.write(b"after\n")
+    text = file.read_text()
+    assert text.startswith("azureml-local: the log was cut at 100000 bytes; this is its end\nmore\n")
+    assert text.endswith("more\nafter\n")
+    assert len(text) < 2000
+
+
 def test_logs_show_the_revision_that_was_started_last(tmp_path: Path) -> None:
     kept = logs.Logs(tmp_path / "logs")
     kept.begin("one")
