@@ -174,8 +174,11 @@ def test_the_sdk_from_create_to_delete(workspace: LocalWorkspace, tmp_path: Path
     assert seen["endpoint"] == [f"{host}/score", f"{host}/swagger.json", "key", "Succeeded", {"team": "a"}]
     code, message = seen["broken"]
     assert code == "ResourceNotReady"
-    assert "User container has crashed or terminated. The server exited with code 3." in message
-    assert "RuntimeError: the weights are missing" in message
+    told = (
+        "User container has crashed or terminated. The server exited with code 3. RuntimeError: the weights are missing"
+    )
+    assert told in message
+    assert "Worker failed to boot" in message
     assert seen["state after failure"] == "Failed"
     assert seen["deployment"] == ["Succeeded", 1, 8000]
     assert seen["traffic"] == {"blue": 100}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,6 +11,8 @@ INFERENCE_SERVER, STORAGE_INITIALIZER = "InferenceServer", "StorageInitializer"
 STEPS = ("SystemSetup", "UserContainerImagePull", "ModelDownload", "UserContainerStart")
 _EVENTS = 200
 _KEPT = 4
+_EXCEPTION = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:Error|Exception|Exit|Interrupt)(?:: .*)?")
+_SERVERS = "azureml_inference_server_http."
 _LARGEST = 64 * 1024 * 1024
 
 
@@ -28,6 +31,13 @@ def tail(file: Path, lines: int) -> str:
     except OSError:
         return ""
     return "\n".join(data.decode(errors="replace").rstrip("\n").split("\n")[-lines:])
+
+
+def cause(text: str) -> str | None:
+    """The exception that a log ends with: the scoring script's own rather than the one that the server made of it."""
+    found = [line for line in text.splitlines() if _EXCEPTION.fullmatch(line)]
+    own = [line for line in found if not line.startswith(_SERVERS)]
+    return (own or found)[-1] if found else None
 
 
 def trim(file: Path) -> None:

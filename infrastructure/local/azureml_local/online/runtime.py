@@ -21,6 +21,7 @@ from .instance import Instance, InstanceError, Ledger, Serving, start_all
 from .plan import Plan
 
 _TAIL = 30
+_CAUSE_IN = 200
 
 
 class Runtime:
@@ -181,5 +182,7 @@ class Runtime:
             await asyncio.to_thread(layout.remove, self._folder / revision)
 
     def _failed(self, code: str, message: str) -> AzureError:
+        cause = logs.cause(logs.tail(self.logs.server, _CAUSE_IN))
         lines = logs.tail(self.logs.server, _TAIL)
+        message += f" {cause}" if cause else ""
         return AzureError(400, code, message + (f"\nThe end of the container's log:\n{lines}" if lines else ""))

@@ -164,6 +164,23 @@ def test_the_end_of_a_log(tmp_path: Path) -> None:
     assert logs.tail(file, 1) == long
 
 
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("Traceback …\nModuleNotFoundError: No module named 'torch'\n\nThe above exception …\nTraceback …\n"
+         "azureml_inference_server_http.server.user_script.UserScriptImportException: Failed to import\nbye",
+         "ModuleNotFoundError: No module named 'torch'"),
+        ("azureml_inference_server_http.server.user_script.UserScriptError: score.py does not have a run() function",
+         "azureml_inference_server_http.server.user_script.UserScriptError: score.py does not have a run() function"),
+        ("pkg.mod.OddError: first\nKeyError\nScore:   POST /score", "KeyError"),
+        ("2026-11-23 15:40:28,940 E gunicorn.error - Reason: Worker failed to boot.", None),
+        ("", None),
+    ],
+)  # fmt: skip
+def test_the_cause_in_a_log(text: str, cause: str | None) -> None:
+    assert logs.cause(text) == cause
+
+
 def test_a_log_that_grows_too_large_is_cut_while_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "_LARGEST", 100_000)
     file = tmp_path / "a.log"
