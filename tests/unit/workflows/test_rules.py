@@ -32,6 +32,12 @@ def load(file: Path) -> dict[Any, Any]:
     return document
 
 
+def is_open(document: dict[Any, Any]) -> bool:
+    """Whether other repositories may call the workflow: then it takes a token for a private suite."""
+    called = (document[True] or {}).get("workflow_call")
+    return isinstance(called, dict) and "SUITE_TOKEN" in called.get("secrets", {})
+
+
 def repository_of(file: Path) -> Path:
     """The folder that is the repository's root on GitHub: an example is one of its own."""
     return next(folder for folder in file.parents if (folder / ".github").is_dir())
@@ -131,13 +137,15 @@ OWN = {
 def test_what_another_repository_calls_brings_its_own_actions_and_scripts(file: Path) -> None:
     """`./actions` and `scripts` would be looked up in the caller's checkout."""
     document = load(file)
-    called = (document[True] or {}).get("workflow_call")
-    if not isinstance(called, dict):  # without inputs, it is for this repository's own workflows
+    if not is_open(document):
+        assert own_checkouts(document) == set(), "a workflow that others may call has the secret SUITE_TOKEN"
         return
-    assert own_checkouts(document) == {".suite"}
-    assert "SUITE_TOKEN" in called["secrets"]
     for job, settings in document["jobs"].items():
-        own = [step for step in settings.get("steps", []) if "workflow_repository" in str(step.get("with"))]
+        if "uses" in settings:
+            assert settings["secrets"]["SUITE_TOKEN"] == "${{ secrets.SUITE_TOKEN }}", f"job {job}"
+            assert is_open(load(ROOT / settings["uses"])), settings["uses"]
+            continue
+        own = [step for step in settings["steps"] if "workflow_repository" in str(step.get("with"))]
         assert [step["with"] for step in own] == [OWN], f"job {job}"
         for step in settings["steps"]:
             uses = step.get("uses", "")

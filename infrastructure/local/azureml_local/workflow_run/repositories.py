@@ -7,6 +7,7 @@ tree: act copies a mapped folder with everything that git ignores.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +19,7 @@ from azureml_local.paths import REPOSITORY
 from .workflow_file import RemoteUse, WorkflowError, load, local_target, local_use, remote_use, remote_uses, steps
 
 STAND_INS = Path(__file__).parent / "stand_ins"
+_SIBLING = re.compile(r"""(\buses:\s*["']?)\./(\.github/workflows/[\w.-]+)""")
 
 
 def export(source: Path, target: Path) -> Path:
@@ -33,6 +35,27 @@ def export(source: Path, target: Path) -> Path:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(origin, copy)
     return target
+
+
+def with_siblings(folder: Path, use: RemoteUse, scratch: Path) -> Path:
+    """The folder for a called workflow, or a copy of it in which workflows call each other by the repository's name.
+
+    GitHub looks `./.github/workflows/x.yml` up where the calling workflow comes from; act 0.2.89 always looks in the
+    caller's work tree (nektos/act#1875).
+    """
+    files = sorted((folder / ".github" / "workflows").glob("*.y*ml"))
+    changed = {file.name: _SIBLING.sub(rf"\1{use.repository}/\2@{use.ref}", file.read_text()) for file in files}
+    if all(changed[file.name] == file.read_text() for file in files):
+        return folder
+    copy = scratch / "called" / use.key.replace("/", "_")
+    is_repository = (folder / ".git").exists()
+    if is_repository:
+        export(folder, copy)
+    else:
+        shutil.copytree(folder, copy)
+    for name, text in changed.items():
+        (copy / ".github" / "workflows" / name).write_text(text)
+    return copy
 
 
 def mapping(
@@ -65,6 +88,8 @@ def mapping(
         if folder is None:
             missing.append(f"{key} (in {use.file.name})")
             continue
+        if use.path.startswith(".github/workflows/"):
+            folder = with_siblings(folder, use, scratch)
         folders[key] = folder
         file = local_target(folder, use.path)
         if file is None:

@@ -7,7 +7,7 @@ import pytest
 
 from azureml_local.workflow_run import act
 from azureml_local.workflow_run.command import choose_event, pairs
-from azureml_local.workflow_run.repositories import export, mapping, stand_in_names
+from azureml_local.workflow_run.repositories import export, mapping, reach, stand_in_names
 from azureml_local.workflow_run.workflow_file import WorkflowError, check_inputs, events, find, load, remote_uses
 
 SHA = "a" * 40
@@ -138,3 +138,24 @@ def test_no_secret_stands_on_acts_command_line(tmp_path: Path) -> None:
 def test_env_files_survive_quotes_newlines_and_dollars() -> None:
     assert act.dotenv({"A": 'x"y\n$z\\'}) == b'A="x\\"y\\n\\$z\\\\"\n'
     assert act.dotenv({"A": '$HOME "x"'}) == b"A='$HOME \"x\"'\n"
+
+
+def test_a_called_workflow_finds_its_siblings_in_its_own_repository(tmp_path: Path) -> None:
+    suite, caller = tmp_path / "suite" / ".github" / "workflows", tmp_path / "caller" / ".github" / "workflows"
+    for folder, name, uses in (
+        (suite, "all", "./.github/workflows/one.yml"),
+        (suite, "one", None),
+        (caller, "call", "O/S/.github/workflows/all.yml@v1"),
+    ):
+        folder.mkdir(parents=True, exist_ok=True)
+        job = f"{{uses: {uses}}}" if uses else "{runs-on: x, steps: [{uses: O/S/act@v1}]}"
+        (folder / f"{name}.yml").write_text(f"on: workflow_call\njobs:\n  a: {job}\n")
+    (tmp_path / "suite" / "act").mkdir()
+    (tmp_path / "suite" / "act" / "action.yml").write_text("runs: {using: composite, steps: []}")
+    found = remote_uses(tmp_path / "caller", caller / "call.yml")
+    folders = mapping(found, given={"O/S": tmp_path / "suite"}, suite_names=[], scratch=tmp_path / "scratch")
+    assert set(folders) == {"O/S@v1"}
+    assert "uses: O/S/.github/workflows/one.yml@v1" in (folders["O/S@v1"] / ".github/workflows/all.yml").read_text()
+    assert "./.github" in (suite / "all.yml").read_text(), "what was mapped stays as it is"
+    reached = {file.name for _, file, _ in reach(tmp_path / "caller", caller / "call.yml", folders)}
+    assert reached == {"call.yml", "all.yml", "one.yml", "action.yml"}

@@ -31,8 +31,10 @@ def az(*arguments: str) -> None:
 
 
 def main() -> None:
-    if os.environ["AUTH_TYPE"].upper() != "SERVICE_PRINCIPAL" or os.environ["POWERSHELL"] == "true":
-        sys.exit("::error::This stand-in for azure/login signs in service principals to the Azure CLI only.")
+    if os.environ["AUTH_TYPE"].upper() != "SERVICE_PRINCIPAL":
+        sys.exit("::error::This stand-in for azure/login signs in service principals only, not managed identities.")
+    if os.environ["POWERSHELL"].lower() == "true":  # many workflows ask for it and then use the CLI alone
+        print("::warning::enable-AzPSSession: the Azure CLI is signed in here, Azure PowerShell is not.", flush=True)
     client, tenant = os.environ["CLIENT_ID"], os.environ["TENANT_ID"]
     subscription = os.environ["SUBSCRIPTION_ID"]
     if os.environ["CREDS"]:
