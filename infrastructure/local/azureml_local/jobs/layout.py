@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from azureml_local import uris
 from azureml_local.routing import WorkspaceRef
 from azureml_local.services import Services
 
+from . import artifacts
 from .errors import JobFailedError
 from .references import Asset
 
@@ -32,17 +34,25 @@ def lay_out(services: Services, workspace: WorkspaceRef, folder: Path, code: Ass
     places = Places(folder / "wd", services.paths.root / "home", folder / "tmp")
     for made in (places.home, places.temporary):
         made.mkdir(parents=True, exist_ok=True)
+    _copy_code(services, workspace, places.working_directory, code)
+    for name in artifacts.UPLOADED:  # Azure ML has made them: `echo x > outputs/x.txt` needs no mkdir
+        with suppress(FileExistsError):
+            (places.working_directory / name).mkdir()
+    return places
+
+
+def _copy_code(services: Services, workspace: WorkspaceRef, target: Path, code: Asset | None) -> None:
+    """A private copy of the step's code, or an empty folder where it has none."""
     if code is None:
-        places.working_directory.mkdir()
-        return places
+        target.mkdir()
+        return
     source = uris.resolve(services, workspace, str(code.properties["codeUri"]))
     if not source.exists():
         raise JobFailedError(
             "CodeNotFound", f"The code of this step ({code.id}) is not there any more. Submit it again."
         )
     if source.is_dir():
-        shutil.copytree(source, places.working_directory, symlinks=True)
+        shutil.copytree(source, target, symlinks=True)
     else:
-        places.working_directory.mkdir()
-        shutil.copy2(source, places.working_directory)
-    return places
+        target.mkdir()
+        shutil.copy2(source, target)
