@@ -20,7 +20,8 @@ Document = Mapping[Any, Any]
 def check(repository: Path, file: Path, folders: Mapping[str, Path]) -> list[str]:
     """Check every call that a run of this workflow can make. Raises WorkflowError naming all that GitHub would refuse.
 
-    Returns warnings: inputs given to actions that have no such input, which GitHub warns of and drops.
+    Returns warnings: inputs given to actions that have no such input, which GitHub warns of and drops; and results that
+    act cannot hand on.
     """
     problems: list[str] = []
     warnings: list[str] = []
@@ -30,12 +31,41 @@ def check(repository: Path, file: Path, folders: Mapping[str, Path]) -> list[str
             if isinstance(job.get("uses"), str):
                 target = target_of(root, current, document, job["uses"], folders)
                 if target:
-                    problems += [f"{where}: {text}" for text in _call(document, job, load(target[1]))]
+                    called = load(target[1])
+                    problems += [f"{where}: {text}" for text in _call(document, job, called)]
+                    if _needed(document, name) and _ends_in_a_call(called):
+                        warnings.append(f"{where}: {_EARLY.format(job=name)}")
             for step in job.get("steps") or []:
                 warnings += [f"{where}: {text}" for text in _step(root, current, document, step, folders)]
     if problems:
         raise WorkflowError("; ".join(problems))
     return warnings
+
+
+_EARLY = (
+    "act takes the called workflow for ended before the workflows that it calls in turn: jobs that need {job} may start "
+    "early or not at all, without its outputs. GitHub waits."
+)
+
+
+def _needs(job: Mapping[str, Any]) -> list[str]:
+    value = job.get("needs") or []
+    return [value] if isinstance(value, str) else list(value)
+
+
+def _needed(document: Document, name: str) -> bool:
+    return any(name in _needs(job) for job in document["jobs"].values())
+
+
+def _ends_in_a_call(document: Document) -> bool:
+    """Whether some job that calls a workflow is not followed by a job with steps, directly or in the end."""
+    jobs: Mapping[str, Mapping[str, Any]] = document.get("jobs") or {}
+
+    def followed(name: str) -> bool:
+        after = [each for each, job in jobs.items() if name in _needs(job)]
+        return any("steps" in jobs[each] or followed(each) for each in after)
+
+    return any("uses" in job and not followed(name) for name, job in jobs.items())
 
 
 def _call(caller: Document, job: Mapping[str, Any], called: Document) -> Iterator[str]:

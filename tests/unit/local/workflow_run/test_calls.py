@@ -93,3 +93,16 @@ def test_an_input_that_an_action_does_not_have_is_a_warning(tmp_path: Path, suit
     assert call(tmp_path, suite, text) == [
         "call.yml, job a: OWNER/SUITE/actions/run@v1 has no input 'fiel'; it has: file"
     ]
+
+
+def test_results_that_act_would_lose_are_told(tmp_path: Path, suite: Path) -> None:
+    nested = suite / ".github" / "workflows" / "nested.yml"
+    inner = "uses: OWNER/SUITE/.github/workflows/train.yml@v1, with: {model: x}"
+    head = "on: {workflow_call: {}}\njobs:\n  first: {steps: []}\n"
+    text = "on: push\njobs:\n  call: {uses: OWNER/SUITE/.github/workflows/nested.yml@v1}\n"
+    nested.write_text(f"{head}  inner: {{{inner}, needs: first}}\n")
+    assert call(tmp_path, suite, text) == [], "nobody needs it"
+    [warning] = call(tmp_path, suite, text + "  after: {needs: call, steps: []}\n")
+    assert warning.startswith("call.yml, job call: act takes the called workflow for ended before")
+    nested.write_text(f"{head}  inner: {{{inner}}}\n  last: {{needs: [inner], steps: []}}\n")
+    assert call(tmp_path, suite, text + "  after: {needs: [call], steps: []}\n") == []

@@ -96,3 +96,9 @@ def test_a_job_that_only_calls_a_workflow_is_no_job_and_the_called_ones_bear_its
     reader, _ = feed(fetching, called)
     assert [job.label for job in reader.record.jobs.values()] == ["Train/run-pipeline"]
     assert reader.record.succeeded
+
+
+def test_a_later_success_of_the_same_name_hides_no_failure() -> None:
+    failed = {**END, "jobResult": "failure"}
+    assert not feed(failed, END)[0].record.succeeded
+    assert not feed(END, failed)[0].record.succeeded
