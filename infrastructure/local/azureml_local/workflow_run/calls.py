@@ -43,7 +43,7 @@ def check(repository: Path, file: Path, folders: Mapping[str, Path]) -> list[str
 
 
 _EARLY = (
-    "act takes the called workflow for ended before the workflows that it calls in turn: jobs that need {job} may start "
+    "act takes the called workflow for ended before those that it calls in turn: jobs that need {job} may start "
     "early or not at all, without its outputs. GitHub waits."
 )
 
