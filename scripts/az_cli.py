@@ -202,7 +202,7 @@ class Az:
     ) -> Finished:
         """As ml, and once more after a passing failure, unless it has `arrived` all the same; only for safe repeats."""
         done = self.ml(arguments)
-        if done.code and _PASSING.search(done.stderr) and not arrived():
+        if done.code and self.ml_calls < 2 and _PASSING.search(done.stderr) and not arrived():
             self._say(f"az failed for a passing reason, trying once more: {essence(done.stderr, 3)}")
             clock.sleep(5.0)
             done = self.ml(arguments)

@@ -11,6 +11,7 @@ import hashlib
 import secrets
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import traffic
@@ -27,6 +28,7 @@ from deployment_files import (
     DeploymentFile,
     EndpointFile,
     ModelVersion,
+    amend,
     endpoint_name,
     read_deployment,
     read_endpoint,
@@ -288,7 +290,10 @@ def deploy_batch(context: Context) -> int:
     name = endpoint_name(order.endpoint_name, order.endpoint_file, model.name, workspace.id)
     endpoint = Endpoint(workspace, BATCH, name, context.clock, runner.say)
     unique = hashlib.sha256(f"{runner.env.get('GITHUB_ACTION', '')} {secrets.token_hex(8)}".encode()).hexdigest()[:12]
-    lock = Lock(endpoint, owner_of(runner.env, unique), runner.run_url, runner.say)
+    lock = Lock(
+        endpoint, owner_of(runner.env, unique), runner.run_url, runner.say,
+        amend=partial(amend, order.endpoint_file, runner.tags()),
+    )  # fmt: skip
     runner.output("endpoint-name", name)
     runner.output("lock", lock.owner)  # now, so that a workflow's `if: cancelled()` step knows it
     shown = f"{model.name}:{model.version}" if model.version else model.reference.removeprefix("azureml:")

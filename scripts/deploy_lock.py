@@ -86,13 +86,24 @@ class _Taken(Exception):  # noqa: N818 - not an error: a rival was faster
 
 
 class Lock:
-    """The right to change an endpoint's traffic. `before`: the traffic that is restored when things go wrong."""
+    """The right to change an endpoint's traffic. `before`: the traffic that is restored when things go wrong.
 
-    def __init__(self, endpoint: Endpoint, owner: str, where: str, say: Callable[[str], None]) -> None:
+    `amend` changes the endpoint's body further in the write that marks it: each write may take Azure a minute.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        owner: str,
+        where: str,
+        say: Callable[[str], None],
+        amend: Callable[[dict[str, Any]], None] = lambda _: None,
+    ) -> None:
         self.endpoint = endpoint
         self.owner = owner
         self._where = where if " " not in where else ""
         self._say = say
+        self._amend = amend
         self.before: Traffic = {}
         self.held = False
 
@@ -152,6 +163,7 @@ class Lock:
                     self._say(f"What it had found is restored: {traffic.told(left)}.")
                     give(self.endpoint.kind, properties, left)
         self.before = shares_of(self.endpoint.kind, properties)
+        self._amend(body)
         tags[LOCK] = Mark(self.owner, self.endpoint.clock.time() + seconds, self._where).tag()
         tags[BEFORE] = json.dumps(self.before, separators=(",", ":"))[:_LONGEST_TAG]
         return body

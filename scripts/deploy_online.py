@@ -12,6 +12,7 @@ import json
 import secrets
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from deployment_files import (
     MODEL,
     DeploymentFile,
     EndpointFile,
+    amend,
     endpoint_name,
     read_deployment,
     read_endpoint,
@@ -232,7 +234,10 @@ def deploy_online(context: Context) -> int:
     unique = hashlib.sha256(
         json.dumps([runner.env.get("GITHUB_ACTION", ""), name, model.reference, secrets.token_hex(8)]).encode()
     ).hexdigest()[:12]
-    lock = Lock(endpoint, owner_of(runner.env, unique), runner.run_url, runner.say)
+    lock = Lock(
+        endpoint, owner_of(runner.env, unique), runner.run_url, runner.say,
+        amend=partial(amend, order.endpoint_file, runner.tags()),
+    )  # fmt: skip
     runner.output("endpoint-name", name)
     runner.output("lock", lock.owner)  # now, so that a workflow's `if: cancelled()` step knows it
     runner.output("model-version", model.version)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from errors import ActionError, ExitCode, Problem
 from inputs import Inputs
@@ -36,13 +38,25 @@ _HASH = 6
 
 @dataclass(frozen=True)
 class EndpointFile:
-    """What the file says. `fields`: what an update applies to an endpoint that exists (name in REST -> value)."""
+    """What the file says. `fields`: what may change on an endpoint that exists (name in REST -> value)."""
 
     path: Path
     name: str = ""
     auth_mode: str = ""
     fields: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+
+
+def amend(file: EndpointFile, tags: Mapping[str, str], body: dict[str, Any]) -> None:
+    """Bring the body of an endpoint that exists up to its file: description, network access, tags.
+
+    What would take the endpoint away from its clients (auth_mode, traffic, the default) is left as it is.
+    """
+    for name, value in file.fields.items():
+        there = str(body["properties"].get(name) or "")
+        if there.lower() != value.lower():  # Azure writes `Enabled`, the file `enabled`
+            body["properties"][name] = value
+    body["tags"] |= {**file.tags, **tags}
 
 
 @dataclass(frozen=True)

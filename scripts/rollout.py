@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 import traffic
-from az_cli import Az, essence, without_noise
+from az_cli import Az, Finished, essence, without_noise
 from clock import spoken
 from container_log import told_by_azure
 from deploy_lock import Lock
@@ -99,7 +99,7 @@ class Rollout:
     # --- forward
 
     def ensure_endpoint(self) -> dict[str, Any]:
-        """The endpoint: made from the file when there is none. Its differences to the file are applied, or told."""
+        """The endpoint: made from the file when there is none. Another auth_mode than the file's is told."""
         found = self.endpoint.find()
         if found is None:
             self._create_endpoint()
@@ -123,18 +123,18 @@ class Rollout:
         name, file = self.endpoint.name, self.plan.endpoint_file.path
         tags = [f"tags.{key}={value}" for key, value in self.runner.tags().items()]
         arguments = ["online-endpoint", "create", "--file", str(file), "--name", name, "--set", *tags]
-        told = self._launch(arguments, f"Creating endpoint {name}")
+        told = self._launch(arguments, f"Creating endpoint {name}", self.az.ml)
         found = self.endpoint.find()  # the truth, whatever az printed
         if found is None:
             raise failure(f"Endpoint {name} could not be created from {file}.", told or "az reported success")
 
-    def _launch(self, arguments: list[str], what: str) -> str:
+    def _launch(self, arguments: list[str], what: str, launch: Callable[[list[str]], Finished]) -> str:
         """One `az ml` call; "" or what az said when it failed."""
         self.sign_in_az()
         shown = " ".join(arguments[: arguments.index("--set")])
         scoped = [*arguments[:2], *self.endpoint.workspace.scope_arguments(), *arguments[2:]]
         with self.runner.group(f"az ml {shown}"), alarm(self._left(), what):
-            done = self.az.ml(scoped)
+            done = launch(scoped)
             self.runner.foreign("az:", without_noise(done.stderr))
         return essence(done.stderr) if done.code else ""
 
@@ -192,12 +192,17 @@ class Rollout:
         self.ours = True
         self.runner.say(f"Creating {what[0].lower()}{what[1:]} on {endpoint.name}; on Azure this takes some minutes.")
         began = endpoint.clock.monotonic()
+
+        def patiently(arguments: list[str]) -> Finished:
+            return self.az.ml_patiently(arguments, endpoint.clock, lambda: endpoint.deployment(self.name) is not None)
+
         told = self._launch(
             [
                 "online-deployment", "create", "--file", str(file), "--name", self.name,
                 "--endpoint-name", endpoint.name, "--set", *settings,
             ],
             f"Creating deployment {self.name}",
+            patiently,
         )  # fmt: skip
         found = endpoint.settled_deployment(self.name, self.deadline)
         state = state_of(found) if found else "missing"

@@ -78,7 +78,7 @@ def test_a_first_deployment_is_scored_and_made_the_default(world: EndpointWorld)
     assert outputs["rows"] == "4"
     assert Path("predictions/predictions.csv").read_text().startswith("0,1.5,a.csv\n")
     assert default_of(world) == "blue"
-    assert world.azure.tags(NAME, "batchEndpoints") == {}
+    assert "deploy-lock" not in world.azure.tags(NAME, "batchEndpoints")
     assert world.summary.startswith("### ✅ 4 rows scored with taxi:3")
     assert "0, 1.5, a.csv" in world.summary
     assert "| `batch`, 4 rows |" in world.summary
@@ -177,7 +177,7 @@ def test_a_failed_job_leaves_the_default_and_shows_its_log(live: EndpointWorld) 
     failing_job(live)
     assert run(live) == ExitCode.JOB_FAILED
     assert default_of(live) == "blue"
-    assert live.azure.tags(NAME, "batchEndpoints") == {}
+    assert "deploy-lock" not in live.azure.tags(NAME, "batchEndpoints")
     error = first_error(live)
     assert "ended as Failed.\nThe default of taxi-batch-913304 is still blue." in error
     assert "b.csv: could not convert string to float" in error
@@ -252,14 +252,14 @@ def test_a_signal_while_it_scores_cancels_the_job(live: EndpointWorld) -> None:
     assert run(live) == 130
     assert live.azure.cancelled == [live.outputs["job-name"]]
     assert default_of(live) == "blue"
-    assert live.azure.tags(NAME, "batchEndpoints") == {}
+    assert "deploy-lock" not in live.azure.tags(NAME, "batchEndpoints")
 
 
 def test_a_signal_while_it_is_created(live: EndpointWorld) -> None:
     live.during_create = signalling(signal.SIGTERM)
     assert run(live) == 143
     assert live.azure.cancelled == []
-    assert live.azure.tags(NAME, "batchEndpoints") == {}
+    assert "deploy-lock" not in live.azure.tags(NAME, "batchEndpoints")
 
 
 def test_another_run_is_waited_for(live: EndpointWorld) -> None:

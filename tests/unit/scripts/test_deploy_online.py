@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from az_cli import Finished
 from deploy_online import TITLE, deploy_online
 from errors import ExitCode
 from support.fake_azure import Fault, answer, model_version, option, refusal
@@ -59,7 +60,7 @@ def as_it_was(world: EndpointWorld) -> None:
     """Blue serves, green is gone, nobody holds the endpoint."""
     assert world.azure.traffic(NAME) == {"blue": 100}
     assert list(world.azure.deployments[f"onlineEndpoints/{NAME}"]) == ["blue"]
-    assert world.azure.tags(NAME) == {}
+    assert "deploy-lock" not in world.azure.tags(NAME)
 
 
 def first_error(world: EndpointWorld) -> str:
@@ -78,7 +79,7 @@ def test_a_first_deployment(world: EndpointWorld) -> None:
     assert outputs["model-version"] == "3"
     assert outputs["rolled-back"] == "false"
     assert world.azure.traffic(NAME) == {"blue": 100}
-    assert world.azure.tags(NAME) == {}
+    assert "deploy-lock" not in world.azure.tags(NAME)
     assert world.summary.startswith("### ✅ taxi:3 serves 100 % of " + NAME)
     assert "[12.5, 31.0, 7.25]" in world.summary
 
@@ -102,7 +103,7 @@ def test_blue_becomes_green_step_by_step(live: EndpointWorld) -> None:
     assert [call[2] for call in live.az.launches("ml")] == ["online-deployment"]
     assert live.azure.history_of_traffic == [{"blue": 90, "green": 10}, {"blue": 50, "green": 50}, {"green": 100}]
     assert live.azure.deleted == ["blue"]
-    assert live.azure.tags(NAME) == {}
+    assert "deploy-lock" not in live.azure.tags(NAME)
     first_green = next(index for index, (_, by) in enumerate(live.azure.scored) if by == "green")
     assert live.azure.scored[first_green][0] == "green", "it was asked directly before it got traffic"
     assert "| `blue` | `████████████████████` 100 % | `░░░░░░░░░░░░░░░░░░░░` 0 % | deleted |" in live.summary
@@ -265,7 +266,7 @@ def test_a_first_deployment_that_fails_leaves_no_traffic(world: EndpointWorld) -
     assert run(world) == ExitCode.REJECTED
     assert world.azure.traffic(NAME) == {}
     assert world.azure.deployments[f"onlineEndpoints/{NAME}"] == {}
-    assert world.azure.tags(NAME) == {}
+    assert "deploy-lock" not in world.azure.tags(NAME)
 
 
 def test_a_first_deployment_that_fails_under_traffic_is_taken_out(world: EndpointWorld) -> None:
@@ -290,7 +291,7 @@ def test_without_rollback_everything_stays_for_inspection(live: EndpointWorld) -
     assert "rollback is 'false': green is left as it is, and so is the traffic, blue 50 %, green 50 %." in first_error(
         live
     )
-    assert live.azure.tags(NAME) == {}, "the next run must not wait"
+    assert "deploy-lock" not in live.azure.tags(NAME), "the next run must not wait"
 
 
 def test_some_errors_can_be_allowed(live: EndpointWorld) -> None:
@@ -336,12 +337,12 @@ def test_a_broken_connection_is_an_error_of_a_request(live: EndpointWorld) -> No
 def test_what_az_refuses_is_told_and_nothing_stays(live: EndpointWorld) -> None:
     create = live.az.ml
 
-    def ml(argv: list[str]) -> object:
-        done = create(argv)
+    def ml(argv: Sequence[str]) -> Finished:
+        create(argv)
         del live.azure.deployments[f"onlineEndpoints/{NAME}"]["green"]
-        return type(done)(1, "", "ERROR: Error: Validation for ManagedOnlineDeploymentSchema failed: x: Unknown field.")
+        return Finished(1, "", "ERROR: Error: Validation for ManagedOnlineDeploymentSchema failed: x: Unknown field.")
 
-    live.az.ml = ml  # type: ignore[assignment]
+    live.az.ml = ml
     assert run(live) == ExitCode.BAD_INPUT
     assert "Unknown field." in first_error(live)
     assert live.outputs["rolled-back"] == "false"
@@ -449,13 +450,42 @@ def test_two_live_ones_leave_no_place(live: EndpointWorld) -> None:
     assert run(live) == ExitCode.BAD_INPUT
     assert "serve traffic: blue 60 %, green 40 %." in first_error(live)
     assert live.azure.traffic(NAME) == {"blue": 60, "green": 40}
-    assert live.azure.tags(NAME) == {}
+    assert "deploy-lock" not in live.azure.tags(NAME)
 
 
 def test_another_auth_mode_is_told_and_left(live: EndpointWorld) -> None:
     Path("endpoint.yml").write_text("name: taxi-online\nauth_mode: aml_token\n")
     assert run(live) == ExitCode.OK
     assert f"Endpoint {NAME} has auth_mode Key, endpoint.yml says aml_token. It is left as it is" in live.log
+
+
+def test_an_endpoint_that_exists_gets_what_its_file_says(live: EndpointWorld) -> None:
+    Path("endpoint.yml").write_text(
+        "name: taxi-online\ndescription: fares in dollars\npublic_network_access: enabled\ntags:\n  team: fares\n"
+    )
+    live.azure.endpoints[f"onlineEndpoints/{NAME}"]["properties"]["publicNetworkAccess"] = "Enabled"
+    live.azure.tags(NAME)["cost-center"] = "7"
+    assert run(live) == ExitCode.OK
+    found = live.azure.endpoints[f"onlineEndpoints/{NAME}"]
+    assert found["properties"]["description"] == "fares in dollars"
+    assert found["properties"]["publicNetworkAccess"] == "Enabled"
+    assert found["properties"]["authMode"] == "Key"
+    assert found["tags"]["team"] == "fares"
+    assert found["tags"]["cost-center"] == "7"
+    assert found["tags"]["commit-sha"] == "abc123"
+
+
+def test_a_passing_failure_of_az_is_tried_once_more(live: EndpointWorld) -> None:
+    create = live.az.ml
+    calls: list[int] = []
+
+    def ml(argv: Sequence[str]) -> Finished:
+        calls.append(1)
+        return Finished(1, "", "ERROR: Connection aborted.") if len(calls) == 1 else create(argv)
+
+    live.az.ml = ml
+    assert run(live) == ExitCode.OK, live.log
+    assert len(calls) == 2
 
 
 def test_mirrored_traffic_of_an_idle_deployment_ends_with_it(live: EndpointWorld) -> None:
@@ -535,18 +565,18 @@ def test_an_endpoint_that_is_taken_over_is_not_touched_any_more(live: EndpointWo
 
 
 def test_a_stale_write_is_never_repeated(live: EndpointWorld) -> None:
-    """A PUT that met 409 is decided anew from what is there then: a description set meanwhile survives."""
+    """A PUT that met 409 is decided anew from what is there then: a tag set meanwhile survives."""
     hits: list[str] = []
 
     def rival(key: str) -> None:
         if not hits:
             hits.append(key)
-            live.azure.endpoints[key]["properties"]["description"] = "changed by somebody"
+            live.azure.tags(NAME)["note"] = "written by somebody"
             live.azure.working[key] = live.clock.time() + 10
 
     live.azure.before_put = rival
     assert run(live) == ExitCode.OK, live.log
-    assert live.azure.endpoints[f"onlineEndpoints/{NAME}"]["properties"]["description"] == "changed by somebody"
+    assert live.azure.tags(NAME)["note"] == "written by somebody"
 
 
 # --- signals
@@ -639,7 +669,7 @@ def test_a_signal_after_the_commit_keeps_the_new_one(live: EndpointWorld) -> Non
     assert run(live) == 130
     assert live.azure.traffic(NAME) == {"green": 100}
     assert list(live.azure.deployments[f"onlineEndpoints/{NAME}"]) == ["green"]
-    assert live.azure.tags(NAME) == {}
+    assert "deploy-lock" not in live.azure.tags(NAME)
     assert live.outputs["rolled-back"] == "false"
 
 
