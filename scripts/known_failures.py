@@ -126,7 +126,7 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         "quota",
-        r"ClusterCoreQuotaReached|QuotaExceeded|OperationNotAllowed.*quota|not enough quota|exceed\w* .*quota"
+        r"ClusterCoreQuotaReached|OutOfQuota|QuotaExceeded|OperationNotAllowed.*quota|not enough quota|exceed\w* .*quota"
         r"|cores? ?quota|vCPU quota",
         "The subscription's vCPU quota for this VM family in this region is used up.",
         "Ask for less (node-sku, cluster-size), or for another tier (low_priority has a quota of its own), free "
@@ -162,6 +162,28 @@ KNOWN: tuple[Known, ...] = (
         "The job names an environment, or a version of one, that is not registered in this workspace.",
         "Run register-environment before run-pipeline, and compare `environment:` with the environment file's name.",
         f"{DOCS}/how-to-manage-environments-v2",
+    ),
+    Known(
+        "endpoint-name-taken",
+        r"endpoint name.{0,80}(already (in use|taken|exists)|not available|must be unique)|EndpointNameNotAvailable",
+        "An endpoint's name is part of its address, and somebody in this Azure region has this one.",
+        "Leave endpoint-name empty, which adds six digits that stand for the workspace, or give another one.",
+        f"{DOCS}/how-to-deploy-online-endpoints",
+        ExitCode.BAD_INPUT,
+    ),
+    Known(
+        "container-crashed",
+        r"ResourceNotReady|user container has crashed",
+        "The deployment's container does not come up: its scoring script's init() fails, or the model cannot be loaded.",
+        "Mend what the log below says. The same server runs on a laptop: pip install azureml-inference-server-http.",
+        f"{DOCS}/how-to-troubleshoot-online-endpoints#error-resourcenotready",
+    ),
+    Known(
+        "image-build-failed",
+        r"ImageBuildFailure|image build failed",
+        "The environment's image could not be built.",
+        "Look at the image-build log in the workspace's storage for the package that is missing or does not fit.",
+        f"{DOCS}/how-to-troubleshoot-online-endpoints#error-imagebuildfailure",
     ),
     Known(
         "schema",
