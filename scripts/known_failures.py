@@ -126,8 +126,8 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         "quota",
-        r"ClusterCoreQuotaReached|OutOfQuota|QuotaExceeded|OperationNotAllowed.*quota|not enough quota|exceed\w* .*quota"
-        r"|cores? ?quota|vCPU quota",
+        r"ClusterCoreQuotaReached|OutOfQuota|QuotaExceeded|OperationNotAllowed.*quota|not enough quota"
+        r"|exceed\w* .*quota|cores? ?quota|vCPU quota",
         "The subscription's vCPU quota for this VM family in this region is used up.",
         "Ask for less (node-sku, cluster-size), or for another tier (low_priority has a quota of its own), free "
         "other clusters, or request quota in the portal.",
@@ -174,7 +174,7 @@ KNOWN: tuple[Known, ...] = (
     Known(
         "container-crashed",
         r"ResourceNotReady|user container has crashed",
-        "The deployment's container does not come up: its scoring script's init() fails, or the model cannot be loaded.",
+        "The deployment's container does not come up: init() of its scoring script fails, or its model cannot be loaded.",
         "Mend what the log below says. The same server runs on a laptop: pip install azureml-inference-server-http.",
         f"{DOCS}/how-to-troubleshoot-online-endpoints#error-resourcenotready",
     ),
