@@ -32,6 +32,7 @@ PARTS = (
     "oidc",
     "identity",
     "arm",
+    "arm_deployments",
     "local_api",
     "extension_index",
     "blobs",

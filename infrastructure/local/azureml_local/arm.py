@@ -12,7 +12,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from .errors import AzureError, not_found
+from .errors import AzureError, bad_request, not_found
 from .routing import GROUP, SUBSCRIPTION, WS, Host, workspace_of
 from .services import Services
 from .settings import workspace_id
@@ -52,6 +52,16 @@ def create_group(services: Services, name: str, location: str, tags: dict[str, s
             "properties": {"provisioningState": "Succeeded"},
         }
     )
+
+
+def check_workspace_name(name: object) -> None:
+    """Raises AzureError for a name that Azure would refuse."""
+    if not isinstance(name, str) or not _WORKSPACE_NAME.fullmatch(name):
+        raise bad_request(
+            f"Workspace name '{name}' is invalid. It must be between 3 and 33 characters of letters, digits, "
+            "'-' and '_', and start with a letter or a digit.",
+            code="ValidationError",
+        )
 
 
 def create_workspace(services: Services, group: str, name: str, body: Document | None = None) -> Document:
@@ -186,16 +196,23 @@ def install(services: Services) -> None:
     async def put_workspace(request: Request) -> Response:
         group = group_of(request)
         name = request.path_params["workspace"]
-        if not _WORKSPACE_NAME.fullmatch(name):
-            raise AzureError(
-                400,
-                "ValidationError",
-                f"Workspace name '{name}' is invalid. It must be between 3 and 33 characters of letters, digits, "
-                "'-' and '_', and start with a letter or a digit.",
-            )
+        check_workspace_name(name)
         existed = services.workspace(settings.subscription_id, group["name"], name)
         document = create_workspace(services, group["name"], name, await request.json())
         return JSONResponse(document, status_code=200 if existed else 201)
+
+    @services.routes.patch(Host.ARM, WS)
+    async def patch_workspace(request: Request) -> Response:
+        body = await request.json()
+        given: dict[str, Any] = body.get("properties") or {}
+
+        def change(document: Document) -> None:
+            document["tags"] = body["tags"] if body.get("tags") is not None else document["tags"]
+            for name in ("friendlyName", "description"):
+                if given.get(name) is not None:
+                    document["properties"][name] = given[name]
+
+        return JSONResponse(store.update(workspace_of(request).id, change))
 
     @services.routes.get(Host.ARM, WS)
     async def get_workspace(request: Request) -> Response:

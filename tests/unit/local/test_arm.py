@@ -55,6 +55,19 @@ def test_a_second_workspace_has_a_guid_of_its_own_and_keeps_it(server: Server) -
     assert first == second != server.services.settings.workspace_guid
 
 
+def test_a_workspace_keeps_what_an_update_does_not_name(server: Server) -> None:
+    async def update() -> Document:
+        created = {"tags": {"a": "1"}, "properties": {"friendlyName": "Test", "description": "for tests"}}
+        await server.call("PUT", workspace_url(server, "aml-test"), json=created)
+        await server.call("PATCH", workspace_url(server, "aml-test"), json={"properties": {"description": "new"}})
+        document: Document = (await server.call("GET", workspace_url(server, "aml-test"))).json()
+        return document
+
+    document = asyncio.run(update())
+    assert document["tags"] == {"a": "1"}
+    assert (document["properties"]["friendlyName"], document["properties"]["description"]) == ("Test", "new")
+
+
 def test_an_illegal_workspace_name_is_refused(server: Server) -> None:
     answer = asyncio.run(server.call("PUT", workspace_url(server, "-x"), json={}))
     assert "must be between 3 and 33 characters" in answer.json()["error"]["message"]
