@@ -153,7 +153,8 @@ class Deploy:
         return [f"tags.{key}={value}" for key, value in self.context.runner.tags().items()]
 
     def _ensure_endpoint(self) -> None:
-        found, name, file = self.endpoint.find(), self.endpoint.name, self.order.endpoint_file.path
+        found = self.endpoint.settled_or_gone(self.deadline)
+        name, file = self.endpoint.name, self.order.endpoint_file.path
         if found is None:  # an update from the file would take the default away from an endpoint that exists
             told = self._launch(
                 ["batch-endpoint", "create", "--file", str(file), "--name", name, "--set", *self._tags()],

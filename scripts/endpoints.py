@@ -99,6 +99,10 @@ class Endpoint:
         """The endpoint once Azure is not working on it any more."""
         return self._wait(self.get, f"Endpoint {self.name}", deadline)
 
+    def settled_or_gone(self, deadline: float) -> dict[str, Any] | None:
+        """The same, or None when there is none, or none any more."""
+        return self._wait(self.find, f"Endpoint {self.name}", deadline) or None
+
     def settled_deployment(self, name: str, deadline: float) -> dict[str, Any] | None:
         """A deployment once Azure is not working on it any more; None when it is gone."""
         return self._wait(lambda: self.deployment(name), f"Deployment {name}", deadline) or None

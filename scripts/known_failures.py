@@ -174,7 +174,7 @@ KNOWN: tuple[Known, ...] = (
     Known(
         "container-crashed",
         r"ResourceNotReady|user container has crashed",
-        "The deployment's container does not come up: init() of its scoring script fails, or its model cannot be loaded.",
+        "The container does not come up: init() of its scoring script fails, or its model cannot be loaded.",
         "Mend what the log below says. The same server runs on a laptop: pip install azureml-inference-server-http.",
         f"{DOCS}/how-to-troubleshoot-online-endpoints#error-resourcenotready",
     ),

@@ -100,11 +100,9 @@ class Rollout:
 
     def ensure_endpoint(self) -> dict[str, Any]:
         """The endpoint: made from the file when there is none. Another auth_mode than the file's is told."""
-        found = self.endpoint.find()
+        found = self.endpoint.settled_or_gone(self.deadline)
         if found is None:
             self._create_endpoint()
-            found = self.endpoint.settled(self.deadline)
-        if state_of(found).lower() == "deleting":
             found = self.endpoint.settled(self.deadline)
         properties = found.get("properties") or {}
         if state_of(found).lower() == "failed":

@@ -505,6 +505,14 @@ def test_a_busy_endpoint_is_waited_for(live: EndpointWorld) -> None:
     assert live.azure.history_of_traffic[-1] == {"green": 100}
 
 
+def test_an_endpoint_that_is_being_deleted_is_made_anew(live: EndpointWorld) -> None:
+    live.azure.working[f"onlineEndpoints/{NAME}"] = live.clock.time() + 60
+    live.clock.at(30, lambda: live.azure.endpoints.clear())
+    assert run(live) == ExitCode.OK, live.log
+    assert [call[2] for call in live.az.launches("ml")] == ["online-endpoint", "online-deployment"]
+    assert live.azure.traffic(NAME) == {"blue": 100}
+
+
 def mark(world: EndpointWorld, owner: str, seconds: float, before: str = '{"blue":100}') -> None:
     until = world.clock.time() + seconds
     world.azure.tags(NAME).update({"deploy-lock": f"{owner} {until:.0f} https://run/1", "deploy-before": before})
