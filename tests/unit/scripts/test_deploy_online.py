@@ -507,7 +507,7 @@ def test_a_busy_endpoint_is_waited_for(live: EndpointWorld) -> None:
 
 def test_an_endpoint_that_is_being_deleted_is_made_anew(live: EndpointWorld) -> None:
     live.azure.working[f"onlineEndpoints/{NAME}"] = live.clock.time() + 60
-    live.clock.at(30, lambda: live.azure.endpoints.clear())
+    live.clock.at(30, live.azure.endpoints.clear)
     assert run(live) == ExitCode.OK, live.log
     assert [call[2] for call in live.az.launches("ml")] == ["online-endpoint", "online-deployment"]
     assert live.azure.traffic(NAME) == {"blue": 100}
