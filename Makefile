@@ -41,6 +41,10 @@ test-unit: $(READY) ## the tests that take milliseconds
 lint: $(READY) ## workflows and actions, shell, Python style and types
 	@$(BIN)/python tests/lint.py
 
+.PHONY: coverage-table
+coverage-table: $(READY) ## write infrastructure/local/COVERAGE.md: what the local workspace does, refuses and ignores
+	@$(BIN)/python -m azureml_local.coverage
+
 .PHONY: bench
 bench: $(READY) ## ratios measured side by side in one run
 	@$(BIN)/python tests/bench.py
