@@ -74,6 +74,7 @@ class Instance:
         self._process: asyncio.subprocess.Process | None = None
         self._started = ""
         self._keeper: asyncio.Task[None] | None = None
+        self._stopping: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int | None:
@@ -93,7 +94,12 @@ class Instance:
         self._keeper = asyncio.get_running_loop().create_task(self._keep(), name=f"instance {self._number}")
 
     async def stop(self) -> None:
-        """End the server and all it started; nothing more is answered here."""
+        """End the server and all it started; nothing more is answered here. Returns when it is gone, whoever asked."""
+        if self._stopping is None:
+            self._stopping = asyncio.get_running_loop().create_task(self._stop())
+        await asyncio.shield(self._stopping)
+
+    async def _stop(self) -> None:
         self._set_ready(False)
         if self._keeper is not None:
             self._keeper.cancel()

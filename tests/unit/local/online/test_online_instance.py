@@ -174,6 +174,25 @@ def test_a_server_that_stops_answering_is_started_again(tmp_path: Path) -> None:
     assert "The liveness probe failed too often." in bench.log()
 
 
+def test_two_who_end_it_at_once_both_wait_until_it_is_gone(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+
+    async def check() -> None:
+        instance = bench.instance
+        await instance.start()
+        pid = instance.pid
+        assert pid is not None
+
+        async def stopped() -> bool:
+            await instance.stop()
+            return gone(pid)
+
+        assert all(await asyncio.gather(stopped(), stopped()))
+
+    asyncio.run(check())
+    assert bench.ledger.running == {}
+
+
 def test_when_one_of_several_fails_the_others_are_ended(tmp_path: Path) -> None:
     once = (
         'mark = os.environ["FOLDER"] + "/mark"; os.path.exists(mark) and os._exit(4); open(mark, "w"); time.sleep(0.5)'
