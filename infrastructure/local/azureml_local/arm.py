@@ -157,6 +157,19 @@ def install(services: Services) -> None:
     async def subscription(_: Request) -> Response:
         return JSONResponse(subscription_document(services))
 
+    async def provider(request: Request) -> Response:
+        """There is nothing to register here: what the local workspace does, it does at once."""
+        name = request.path_params["provider"]
+        if not name.lower().startswith("microsoft."):
+            raise AzureError(404, "InvalidResourceNamespace", f"The resource namespace '{name}' is invalid.")
+        identifier = f"/subscriptions/{settings.subscription_id}/providers/{name}"
+        return JSONResponse(
+            {"id": identifier, "namespace": name, "registrationState": "Registered", "resourceTypes": []}
+        )
+
+    services.routes.post(Host.ARM, SUBSCRIPTION + "/providers/{provider}/register")(provider)
+    services.routes.get(Host.ARM, SUBSCRIPTION + "/providers/{provider}")(provider)
+
     @services.routes.get(Host.ARM, SUBSCRIPTION + "/resourceGroups")
     async def groups(_: Request) -> Response:
         return JSONResponse({"value": store.list(f"/subscriptions/{settings.subscription_id}/resourceGroups")})

@@ -68,6 +68,17 @@ def test_a_workspace_keeps_what_an_update_does_not_name(server: Server) -> None:
     assert (document["properties"]["friendlyName"], document["properties"]["description"]) == ("Test", "new")
 
 
+def test_resource_providers_are_registered_already(server: Server) -> None:
+    url = f"{ARM}/subscriptions/{server.services.settings.subscription_id}/providers"
+    answer = asyncio.run(server.call("POST", f"{url}/Microsoft.MachineLearningServices/register"))
+    assert (answer.json()["namespace"], answer.json()["registrationState"]) == (
+        "Microsoft.MachineLearningServices",
+        "Registered",
+    )
+    answer = asyncio.run(server.call("GET", f"{url}/Contoso.Things"))
+    assert answer.json()["error"]["message"] == "The resource namespace 'Contoso.Things' is invalid."
+
+
 def test_an_illegal_workspace_name_is_refused(server: Server) -> None:
     answer = asyncio.run(server.call("PUT", workspace_url(server, "-x"), json={}))
     assert "must be between 3 and 33 characters" in answer.json()["error"]["message"]
