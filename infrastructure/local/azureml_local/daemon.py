@@ -184,7 +184,7 @@ def _start(paths: StatePaths, config: Settings) -> Running:
 
 def _ours(pid: int, paths: StatePaths) -> bool:
     """Whether this process is a server of this state folder, by its command line: a reused pid is never killed."""
-    done = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    done = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return "azureml_local.server" in done.stdout and str(paths.root) in done.stdout
 
 
