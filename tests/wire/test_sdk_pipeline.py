@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from conftest import LocalWorkspace
 from support.suite_copy import make_copy
 

@@ -6,6 +6,7 @@ Prints one JSON object: what each round ended with. Arguments: the step code's f
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import json
 import os
@@ -20,10 +21,7 @@ import mlflow
 CODE, RAW, SCRATCH = (Path(argument) for argument in sys.argv[1:4])
 sys.path.insert(0, str(CODE))
 
-import evaluate  # noqa: E402
-import prep  # noqa: E402
-import register  # noqa: E402
-import train  # noqa: E402
+prep, train, evaluate, register = map(importlib.import_module, ("prep", "train", "evaluate", "register"))
 
 
 def round_of(name: str, *train_options: str, model_name: str = "taxi") -> dict[str, Any]:

@@ -19,4 +19,3 @@ class PreemptedError(Exception):
 
 class TimedOutError(Exception):
     """The run took longer than its `limits.timeout`."""
-
