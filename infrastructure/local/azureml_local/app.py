@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from .errors import AzureError, not_implemented, unauthorized
+from .problems import disk_full_message, disk_is_full
 from .routing import Host
 from .services import Services
 from .tokens import ARM_AUDIENCES, ML_AUDIENCES, TokenError
@@ -109,8 +110,7 @@ class Application:
             response = AzureError(400, "InvalidRequestContent", message).response()
         except Exception as error:
             log.exception("%s %s", request.method, _shown(request))
-            message = f"The local workspace failed: {type(error).__name__}: {error}. See `azureml-local logs`."
-            response = AzureError(500, "InternalServerError", message).response()
+            response = self._broken(error).response()
         for name in ("x-ms-request-id", "x-ms-correlation-request-id"):
             if name not in response.headers:
                 response.headers[name] = str(uuid.uuid4())
@@ -118,6 +118,12 @@ class Application:
             log.debug("%s %s -> %s", request.method, _shown(request), response.status_code)
         with suppress(ClientDisconnect):
             await response(scope, receive, send)
+
+    def _broken(self, error: Exception) -> AzureError:
+        if disk_is_full(error):
+            return AzureError(507, "InsufficientStorage", disk_full_message(self.services.paths.root))
+        message = f"The local workspace failed: {type(error).__name__}: {error}. See `azureml-local logs`."
+        return AzureError(500, "InternalServerError", message)
 
     async def _answer(self, request: Request) -> Response:
         services = self.services

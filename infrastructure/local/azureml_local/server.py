@@ -79,6 +79,7 @@ async def serve(paths: StatePaths, config: settings.Settings) -> None:
     )
     await proxy.start(config.proxy_port)
     serving = asyncio.create_task(server._serve())
+    services.reserve.hold()
     for hook in services.on_start:
         await hook()
     loop = asyncio.get_running_loop()

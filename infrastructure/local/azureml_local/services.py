@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .paths import StatePaths
+from .reserve import Reserve
 from .routing import Routes, WorkspaceRef
 from .settings import Settings, workspace_id
 from .store import Clock, Document, ResourceStore, utc_now
@@ -53,8 +54,12 @@ class Services:
     mlflow: MlflowServer = field(init=False)
     online: OnlineManager = field(init=False)
     faults: Faults | None = None
+    reserve: Reserve = field(init=False)
 
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.reserve = Reserve(self.paths.root / "reserve")
 
     def workspace(self, subscription: str, group: str, name: str) -> WorkspaceRef | None:
         """The workspace, in its own spelling, or None when there is no such workspace."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -124,6 +125,7 @@ class Engine:
     async def live(self, run: Run, work: Callable[[], Awaitable[dict[str, Data]]]) -> dict[str, Data]:
         """Do a run's work and end the run. Raises what the work raised: JobFailedError or CancelledError."""
         status, error = states.COMPLETED, None
+        self.services.reserve.hold_again()
         try:
             return await work()
         except asyncio.CancelledError:
@@ -137,7 +139,7 @@ class Engine:
         except JobFailedError as failure:
             status, error = states.FAILED, _error(failure.code, failure.message, failure.tail)
             raise
-        except OSError as broken:
+        except (OSError, sqlite3.OperationalError) as broken:
             message = disk_full_message(self.services.paths.root) if disk_is_full(broken) else str(broken)
             status, error = states.FAILED, _error("DiskFull" if disk_is_full(broken) else "IOError", message)
             raise JobFailedError(str(error["code"]), message) from broken
@@ -149,9 +151,7 @@ class Engine:
             status, error = states.FAILED, _error("InternalError", message)
             raise JobFailedError("InternalError", message) from unexpected
         finally:
-            ended = self.runs.advance(run, status, error=error, processes=None)
-            if ended.status not in states.TERMINAL:  # CancelRequested came in the last moment of a completed run
-                ended = self.runs.advance(run, states.CANCELED, error=error, processes=None)
+            ended = self._record_end(run, status, error)
             self._say_end(ended)
             await self.tell_mlflow(ended)
 
@@ -169,6 +169,18 @@ class Engine:
         if task.cancelled():
             raise JobFailedError("Canceled", "It was canceled.")
         return task.result()
+
+    def _record_end(self, run: Run, status: str, error: dict[str, str] | None) -> Run:
+        try:
+            ended = self.runs.advance(run, status, error=error, processes=None)
+        except sqlite3.OperationalError as full:
+            if not disk_is_full(full):
+                raise
+            self.services.reserve.release()
+            ended = self.runs.advance(run, status, error=error, processes=None)
+        if ended.status not in states.TERMINAL:  # CancelRequested came in the last moment of a completed run
+            ended = self.runs.advance(run, states.CANCELED, error=error, processes=None)
+        return ended
 
     def _say_end(self, run: Run) -> None:
         try:
