@@ -1,4 +1,4 @@
-"""deploy-online and deploy-batch against real endpoints: blue and green under load, bad models, a signal, a batch."""
+"""deploy-online and deploy-batch against real endpoints: blue and green under load, a bad model, a signal, a batch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.rest import Rest
 
 pytestmark = pytest.mark.wire
 
-ENDPOINT = "name: tiny\nauth_mode: key\n"
+ENDPOINT = "name: scripts-online\nauth_mode: key\n"
 # The environment is that of the other serving tests: nothing but the inference server, built once.
 DEPLOYMENT = """\
 name: any
@@ -41,30 +41,25 @@ import json, os
 asked = 0
 def init():
     print("this is", os.environ["AZUREML_DEPLOYMENT_NAME"], flush=True)
-    {init}
 def run(raw):
     global asked
     asked += 1
     {run}
     return [float(value) for value in json.loads(raw)["values"]]
 """
-MODELS = {
-    "good": ("pass", "pass"),
-    "crash": ("raise KeyError('NO_SUCH_SETTING')", "pass"),
-    "tired": ("pass", "if asked > 14: raise ValueError('too much for me')"),
-}
+MODELS = {"good": "pass", "tired": "if asked > 14: raise ValueError('too much for me')"}
 SCHEMA = {"type": "array", "minItems": 2, "items": {"type": "number"}}
 
 
 def write(folder: Path) -> None:
-    """The files of a repository with one good model and two bad ones."""
+    """The files of a repository with a good model and one that gives up."""
     (folder / "endpoint.yml").write_text(ENDPOINT)
     (folder / "conda.yml").write_text(CONDA)
     (folder / "request.json").write_text('{"values": [1, 2]}')
     (folder / "schema.json").write_text(json.dumps(SCHEMA))
-    for name, (init, run) in MODELS.items():
+    for name, run in MODELS.items():
         (folder / name).mkdir()
-        (folder / name / "score.py").write_text(SCORE.format(init=init, run=run))
+        (folder / name / "score.py").write_text(SCORE.format(run=run))
         (folder / f"{name}.yml").write_text(DEPLOYMENT.format(code=f"./{name}"))
 
 
@@ -143,7 +138,7 @@ class Load:
 
 def test_the_first_deployment_serves(step: Step, rest: Rest) -> None:
     name = step.outputs["endpoint-name"]
-    assert re.fullmatch(r"tiny-[0-9a-f]{6}", name)
+    assert re.fullmatch(r"scripts-online-[0-9a-f]{6}", name)
     found = endpoint_of(rest, name)
     assert found["properties"]["traffic"] == {"blue": 100}
     assert "deploy-lock" not in found["tags"]
@@ -172,20 +167,14 @@ def test_two_runs_at_once_take_turns_and_no_request_is_lost(
     assert endpoint_of(rest, name)["properties"]["traffic"] == {"blue": 100}
 
 
-@pytest.mark.parametrize(
-    ("model", "why"),
-    [
-        ("crash", "KeyError: 'NO_SUCH_SETTING'"),
-        ("tired", "too much for me"),
-    ],
-)
-def test_a_broken_model_leaves_the_old_one_serving(step: Step, rest: Rest, model: str, why: str) -> None:
+def test_a_model_that_fails_under_traffic_leaves_the_old_one_serving(step: Step, rest: Rest) -> None:
     name = endpoint_name(step)
     before = endpoint_of(rest, name)["properties"]["traffic"]
-    code = step.run("deploy_online", deployment_file=f"{model}.yml", **INPUTS)
+    code = step.run("deploy_online", deployment_file="tired.yml", **INPUTS)
     assert code == 7, step.log
     (error,) = [line for line in step.log.splitlines() if line.startswith("::error")]
-    assert why in error.replace("%25", "%")
+    assert "did not pass at " in error
+    assert "too much for me" in error
     assert "Rolled back: the traffic is what it was before" in error
     assert step.outputs["rolled-back"] == "true"
     assert step.summary.startswith(f"### ❌ {step.outputs['deployment-name']} did not pass")
@@ -218,7 +207,7 @@ def test_a_signal_while_traffic_moves_restores_it(step: Step, rest: Rest) -> Non
 
 # --- batch
 
-BATCH_ENDPOINT = "name: tiny-batch\nauth_mode: aad_token\n"
+BATCH_ENDPOINT = "name: scripts-batch\nauth_mode: aad_token\n"
 BATCH_DEPLOYMENT = """\
 name: any
 endpoint_name: any
