@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 import time
 from dataclasses import dataclass
@@ -110,11 +109,10 @@ def online_lines(paths: StatePaths, config: Settings, done: Done, model: str, ve
     lines.append(f"live answer     {json.dumps(answer)}")
     own = in_process.predict(paths, in_process.model_folder(paths, config, *version), request)
     if own is not None:
-        same = isinstance(answer, list) and len(answer) == len(own) and all(map(math.isclose, own, answer))
         lines.append(f"in-process      {json.dumps(own)}")
         lines.append(
             "                equal"
-            if same
+            if in_process.same(own, answer)
             else "                DIFFERENT: the endpoint does not say what the model says"
         )
     return lines

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 import subprocess
 from pathlib import Path
@@ -26,7 +27,7 @@ _URI = re.compile(r"azureml://(?:.*/)?datastores/(?P<datastore>[^/]+)/paths/(?P<
 # Runs in the model's environment. The request is in Azure ML's format for MLflow models.
 _PROGRAM = """
 import json, sys
-import mlflow, pandas
+import mlflow, numpy, pandas
 data = json.load(open(sys.argv[2]))["input_data"]
 frame = pandas.DataFrame(data["data"], columns=data["columns"], index=data.get("index"))
 model = mlflow.pyfunc.load_model(sys.argv[1])
@@ -34,7 +35,7 @@ schema = model.metadata.get_input_schema()
 if schema is not None:
     types = {column.name: column.type.to_pandas() for column in schema.inputs}
     frame = frame.astype({name: kind for name, kind in types.items() if name in frame})
-print(json.dumps([float(value) for value in model.predict(frame)]))
+print(json.dumps(numpy.asarray(model.predict(frame)).tolist()))
 """
 
 
@@ -52,7 +53,7 @@ def model_folder(paths: StatePaths, config: Settings, name: str, version: str) -
     return paths.blobs / account / container / match["path"].strip("/")
 
 
-def predict(paths: StatePaths, folder: Path, request: Path) -> list[float] | None:
+def predict(paths: StatePaths, folder: Path, request: Path) -> list[Any] | None:
     """The model's predictions for a request; None for a model that is not MLflow's or a request in another format."""
     conda = folder / "conda.yaml"
     body: Any = json.loads(request.read_text())
@@ -67,5 +68,14 @@ def predict(paths: StatePaths, folder: Path, request: Path) -> list[float] | Non
     )
     if done.returncode != 0:
         raise OSError(f"the model failed in-process:\n{done.stderr[-1000:]}")
-    values: list[float] = json.loads(done.stdout.splitlines()[-1])
+    values: list[Any] = json.loads(done.stdout.splitlines()[-1])
     return values
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two predictions are equal: numbers but for their last digits, labels and lists of either exactly."""
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return math.isclose(one, other)
+    return bool(one == other)
