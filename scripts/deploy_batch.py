@@ -16,7 +16,8 @@ from pathlib import Path
 
 import traffic
 from action import Context, run
-from az_cli import ML_EXTENSION, essence, without_noise
+from az_cli import ML_EXTENSION
+from az_create import Creator
 from batch_report import Report, render
 from batch_scoring import Scoring, Source, new_job_name, read_source
 from cancellation import Cancelled, cancel_job
@@ -40,7 +41,7 @@ from inputs import COMPUTE, Inputs
 from job_report import failed_step, failure_text
 from known_failures import failure
 from predictions import count_rows, first_rows, input_rows
-from rollout import AT_ONCE, UNDO, Rejected, alarm, model_of
+from rollout import AT_ONCE, UNDO, Rejected, model_of
 from session import Session
 from workspace import Workspace
 
@@ -108,6 +109,7 @@ class Deploy:
     model: ModelVersion
     endpoint: Endpoint
     lock: Lock
+    creator: Creator
     scoring: Scoring
     report: Report
     began: float
@@ -137,18 +139,6 @@ class Deploy:
             runner.say(f"The default of {self.endpoint.name} is {self.report.deployment}.")
         self.lock.release(self.deadline)
 
-    def _launch(self, arguments: list[str], what: str) -> str:
-        """One `az ml` call; "" or what az said when it failed."""
-        context = self.context
-        self.session.sign_in_az(context.az)
-        context.az.ensure_ml(self.order.extension)
-        shown = " ".join(arguments[: arguments.index("--set")])
-        scoped = [*arguments[:2], *self.workspace.scope_arguments(), *arguments[2:]]
-        with context.runner.group(f"az ml {shown}"), alarm(self._left(), what):
-            done = context.az.ml(scoped)
-            context.runner.foreign("az:", without_noise(done.stderr))
-        return essence(done.stderr) if done.code else ""
-
     def _tags(self) -> list[str]:
         return [f"tags.{key}={value}" for key, value in self.context.runner.tags().items()]
 
@@ -156,9 +146,10 @@ class Deploy:
         found = self.endpoint.settled_or_gone(self.deadline)
         name, file = self.endpoint.name, self.order.endpoint_file.path
         if found is None:  # an update from the file would take the default away from an endpoint that exists
-            told = self._launch(
+            told = self.creator.create(
                 ["batch-endpoint", "create", "--file", str(file), "--name", name, "--set", *self._tags()],
                 f"Creating endpoint {name}",
+                self._left(),
             )
             found = self.endpoint.find()
             if found is None:
@@ -192,12 +183,13 @@ class Deploy:
             key = "settings.default_compute" if file.kind == "pipeline" else "compute"
             settings.append(f"{key}=azureml:{order.cluster}")
         what = f"Deployment {name} of {self.report.model or file.path}"
-        told = self._launch(
+        told = self.creator.create(
             [
                 "batch-deployment", "create", "--file", str(file.path), "--name", name,
                 "--endpoint-name", self.endpoint.name, "--set", *settings, *self._tags(),
             ],
             f"Creating deployment {name}",
+            self._left(),
         )  # fmt: skip
         found = self.endpoint.settled_deployment(name, self.deadline)
         if found is None or told:
@@ -300,7 +292,8 @@ def deploy_batch(context: Context) -> int:
     shown = f"{model.name}:{model.version}" if model.version else model.reference.removeprefix("azureml:")
     report = Report(name, model=shown, run_url=runner.run_url)
     scoring = Scoring(endpoint, session, context.transport, runner, new_job_name(runner.env))
-    deploy = Deploy(context, order, session, workspace, model, endpoint, lock, scoring, report, began)
+    creator = Creator(context.az, session, workspace, runner, context.clock, order.extension)
+    deploy = Deploy(context, order, session, workspace, model, endpoint, lock, creator, scoring, report, began)
     try:
         deploy.forward()
     except Cancelled as cancelled:

@@ -18,6 +18,7 @@ from typing import Any
 
 from action import Context, run
 from az_cli import ML_EXTENSION
+from az_create import Creator
 from cancellation import Cancelled
 from container_log import last_exception
 from deploy_lock import Lock, owner_of
@@ -244,15 +245,12 @@ def deploy_online(context: Context) -> int:
     shown = f"{model.name}:{model.version}" if model.version else model.reference.removeprefix("azureml:")
     report = Report(name, model=shown, request_file=order.request_file, run_url=runner.run_url)
 
-    def sign_in_az() -> None:
-        session.sign_in_az(context.az)
-        context.az.ensure_ml(order.extension)
-
+    creator = Creator(context.az, session, workspace, runner, context.clock, order.extension)
     plan = Plan(
         order.endpoint_file, order.deployment_file, order.deployment_name, model, order.steps, order.soak,
         order.limits, order.keep, order.timeout,
     )  # fmt: skip
-    rollout = Rollout(plan, endpoint, lock, report, context.az, sign_in_az, runner, began + order.timeout)
+    rollout = Rollout(plan, endpoint, lock, report, creator, runner, began + order.timeout)
     deploy = Deploy(context, order, session, workspace, rollout, began)
     try:
         deploy.forward()

@@ -7,16 +7,12 @@ by `undo_at_once`, in the seconds that the runner leaves.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import signal
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any
 
 import traffic
-from az_cli import Az, Finished, essence, without_noise
+from az_create import Creator
 from clock import spoken
 from container_log import told_by_azure
 from deploy_lock import Lock
@@ -38,30 +34,6 @@ class Rejected(ActionError):  # noqa: N818 - the usual word for a deployment tha
     """The new deployment did not pass its tests."""
 
 
-class _TimeIsUp(Exception):  # noqa: N818 - not an error: an alarm
-    """The alarm went off while a child process ran."""
-
-
-@contextlib.contextmanager
-def alarm(seconds: float, what: str) -> Iterator[None]:
-    """End a wait for a child process after `seconds` of real time: ActionError with ExitCode.TIMEOUT."""
-
-    def ring(_: int, __: FrameType | None) -> None:
-        raise _TimeIsUp
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, max(0.01, seconds))
-    try:
-        yield
-    except _TimeIsUp:
-        raise ActionError(
-            f"{what} took longer than timeout-minutes allows.", fix="Raise timeout-minutes.", exit_code=ExitCode.TIMEOUT
-        ) from None
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
 @dataclass
 class Plan:
     """What is to be done. `name`: of the deployment, "" for the idle one of blue and green; `steps` in percent."""
@@ -79,14 +51,13 @@ class Plan:
 
 @dataclass
 class Rollout:
-    """One deployment. `az` is signed in by `sign_in_az` when, and only when, it is needed."""
+    """One deployment on its way."""
 
     plan: Plan
     endpoint: Endpoint
     lock: Lock
     report: Report
-    az: Az
-    sign_in_az: Callable[[], None]
+    creator: Creator
     runner: Runner
     deadline: float
     ours: bool = False  # the deployment was made by this run: it may be deleted
@@ -121,20 +92,10 @@ class Rollout:
         name, file = self.endpoint.name, self.plan.endpoint_file.path
         tags = [f"tags.{key}={value}" for key, value in self.runner.tags().items()]
         arguments = ["online-endpoint", "create", "--file", str(file), "--name", name, "--set", *tags]
-        told = self._launch(arguments, f"Creating endpoint {name}", self.az.ml)
+        told = self.creator.create(arguments, f"Creating endpoint {name}", self._left())
         found = self.endpoint.find()  # the truth, whatever az printed
         if found is None:
             raise failure(f"Endpoint {name} could not be created from {file}.", told or "az reported success")
-
-    def _launch(self, arguments: list[str], what: str, launch: Callable[[list[str]], Finished]) -> str:
-        """One `az ml` call; "" or what az said when it failed."""
-        self.sign_in_az()
-        shown = " ".join(arguments[: arguments.index("--set")])
-        scoped = [*arguments[:2], *self.endpoint.workspace.scope_arguments(), *arguments[2:]]
-        with self.runner.group(f"az ml {shown}"), alarm(self._left(), what):
-            done = launch(scoped)
-            self.runner.foreign("az:", without_noise(done.stderr))
-        return essence(done.stderr) if done.code else ""
 
     def _left(self) -> float:
         return self.deadline - self.endpoint.clock.monotonic()
@@ -191,16 +152,14 @@ class Rollout:
         self.runner.say(f"Creating {what[0].lower()}{what[1:]} on {endpoint.name}; on Azure this takes some minutes.")
         began = endpoint.clock.monotonic()
 
-        def patiently(arguments: list[str]) -> Finished:
-            return self.az.ml_patiently(arguments, endpoint.clock, lambda: endpoint.deployment(self.name) is not None)
-
-        told = self._launch(
+        told = self.creator.create(
             [
                 "online-deployment", "create", "--file", str(file), "--name", self.name,
                 "--endpoint-name", endpoint.name, "--set", *settings,
             ],
             f"Creating deployment {self.name}",
-            patiently,
+            self._left(),
+            lambda: endpoint.deployment(self.name) is not None,
         )  # fmt: skip
         found = endpoint.settled_deployment(self.name, self.deadline)
         state = state_of(found) if found else "missing"

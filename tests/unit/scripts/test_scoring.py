@@ -6,9 +6,9 @@ import time
 
 import pytest
 
+from az_create import alarm
 from errors import ActionError, ExitCode
 from json_schema import Schema
-from rollout import alarm
 from scoring import Answer, Client, Limits, Tally, percentile, soak
 from support.fake_azure import FakeClock
 from transport import Request, Response, TransportError
