@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pandas as pd
@@ -18,8 +20,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-# What an endpoint installs to serve the model: the versions it was trained with.
 SERVING_PACKAGES = ("mlflow", "scikit-learn", "pandas", "numpy", "cloudpickle", "azureml-inference-server-http")
+
+
+def serving_environment() -> dict[str, Any]:
+    """What an endpoint installs to serve the model: the Python and the versions it was trained with."""
+    python = f"python={sys.version_info.major}.{sys.version_info.minor}"
+    pins = [f"{package}=={version(package)}" for package in SERVING_PACKAGES]
+    return {"name": "wine-serve", "channels": ["conda-forge"], "dependencies": [python, "pip", {"pip": pins}]}
 
 
 def log_model(model: Pipeline, example: pd.DataFrame, into: Path) -> None:
@@ -28,7 +36,7 @@ def log_model(model: Pipeline, example: pd.DataFrame, into: Path) -> None:
         model,
         artifact_path="model",
         signature=infer_signature(example, model.predict(example)),
-        pip_requirements=[f"{package}=={version(package)}" for package in SERVING_PACKAGES],
+        conda_env=serving_environment(),
     )
     with tempfile.TemporaryDirectory() as scratch:
         fetched = mlflow.artifacts.download_artifacts(artifact_uri=logged.model_uri, dst_path=scratch)
