@@ -44,9 +44,10 @@ class Invocation:
 
 def read(body: Any) -> Invocation:
     """Raises Azure's 400 for what cannot be understood."""
-    given = _keyed(body.get("properties") or body.get("Properties")) if isinstance(body, Mapping) else None
-    if not given:
-        raise bad_request('The request needs "properties" with "inputData".', target="properties")
+    said = (body.get("properties") or body.get("Properties") or {}) if isinstance(body, Mapping) else None
+    if not isinstance(said, Mapping):
+        raise bad_request('The request needs "properties", an object, with "inputData".', target="properties")
+    given = _keyed(said)  # empty for a pipeline component that has no inputs
     if given.get("dataset"):
         raise bad_request(
             "'dataset' is of an older version of the API. Use inputData: {NAME: {jobInputType, uri}}.", target="dataset"
@@ -70,7 +71,7 @@ def read(body: Any) -> Invocation:
         description=given.get("description"),
         tags=given.get("tags") or {},
         properties=properties,
-        given=dict(body.get("properties") or body.get("Properties")),
+        given=dict(said),
     )
 
 

@@ -50,12 +50,15 @@ def base(built: BuiltEnvironment, places: Places) -> dict[str, str]:
 def of_azure_ml(services: Services, workspace: WorkspaceRef, run: Run, compute: str | None) -> dict[str, str]:
     """Who the step is and how its clients reach the workspace."""
     config = services.settings
+    document = services.store.get(workspace.id)
     return {
         **shell_environment.redirect(services.paths, config),
         "AZURE_CLIENT_ID": config.client_id,
         "AZURE_CLIENT_SECRET": config.client_secret,
         "AZURE_TENANT_ID": config.tenant_id,
         "AZURE_CORE_COLLECT_TELEMETRY": "no",
+        # azureml-core, on which older releases of azureml-mlflow stand, finds no service without it.
+        "AZUREML_WORKSPACE_ID": document["properties"]["workspaceId"] if document else "",
         "AZUREML_EXPERIMENT_NAME": run.experiment,
         "AZUREML_COMPUTE": compute or "serverless",
         "AZUREML_NODE_COUNT": "1",

@@ -153,31 +153,38 @@ def install_artifacts(services: Services, artifacts: Artifacts) -> None:
         entries = {path: _entry(folder, path, None) for path in paths}
         return JSONResponse({"artifacts": entries, "artifactContentInformation": information, "errors": {}})
 
+    def path_of(request: Request) -> str:
+        """In the query; azureml-core, below older plugins, writes it at the end of the URL's path."""
+        return str(request.path_params.get("path") or request.query_params.get("path", ""))
+
     async def listing(request: Request) -> Response:
         folder = folder_of(request)
-        found = await to_thread(artifacts.files, folder, request.query_params.get("path", ""))
+        found = await to_thread(artifacts.files, folder, path_of(request))
         value = [_entry(folder, path, file) for path, file in found]
         return JSONResponse({"value": value, "continuationToken": None, "nextLink": None})
 
     async def content(request: Request) -> Response:
-        folder, path = folder_of(request), request.query_params.get("path", "")
+        folder, path = folder_of(request), path_of(request)
         if artifacts.file(folder, path) is None:
             raise not_found("artifact", f"{folder.origin}/{folder.container}/{path}")
         return JSONResponse(artifacts.information(folder, path))
 
     async def contents(request: Request) -> Response:
         folder = folder_of(request)
-        found = await to_thread(artifacts.files, folder, request.query_params.get("path", ""))
+        found = await to_thread(artifacts.files, folder, path_of(request))
         value = [artifacts.information(folder, path) for path, _ in found]
         return JSONResponse({"value": value, "continuationToken": None, "nextLink": None})
 
+    by_origin = f"/artifact/v2.0{WS}/artifacts"
+    services.routes.get(Host.API, by_origin + "/contentinfo/{origin}/{container}/{path:path}")(content)
+    services.routes.get(Host.API, by_origin + "/prefix/contentinfo/{origin}/{container}/{path:path}")(contents)
     for base in (
         f"/history/v1.0{WS}/experiments/{{experiment}}/runs/{{run}}/artifacts",
         f"/history/v1.0{WS}/experimentids/{{experiment}}/runs/{{run}}/artifacts",
-        f"/artifact/v2.0{WS}/artifacts/{{origin}}/{{container}}",
+        by_origin + "/{origin}/{container}",
     ):
         services.routes.post(Host.API, base + "/batch/metadata")(create)
         services.routes.get(Host.API, base)(listing)
-        services.routes.get(Host.API, base + "/path")(listing)
-        services.routes.get(Host.API, base + "/contentinfo")(content)
-        services.routes.get(Host.API, base + "/prefix/contentinfo")(contents)
+        for name, handler in (("/path", listing), ("/contentinfo", content), ("/prefix/contentinfo", contents)):
+            services.routes.get(Host.API, base + name)(handler)
+            services.routes.get(Host.API, base + name + "/{path:path}")(handler)

@@ -54,11 +54,16 @@ def test_an_output_dataset_is_a_folder_of_a_datastore() -> None:
     assert found.settings == {"outputFileName": "x.csv"}
 
 
+def test_a_request_may_ask_for_nothing() -> None:
+    """`az ml batch-endpoint invoke` without an input, for a pipeline component that has none."""
+    assert request.read({"properties": {}}) == request.read({}) == request.Invocation({}, {}, {})
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ({}, 'The request needs "properties" with "inputData".'),
-        ([], 'The request needs "properties" with "inputData".'),
+        ({"properties": "x"}, 'The request needs "properties", an object, with "inputData".'),
+        ([], 'The request needs "properties", an object, with "inputData".'),
         ({"properties": {"dataset": {"datasetId": "x"}}}, "'dataset' is of an older version of the API."),
         (
             {"properties": {"inputData": {"a": {"jobInputType": "Folder", "uri": "x"}}}},

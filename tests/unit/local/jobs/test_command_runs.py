@@ -57,6 +57,7 @@ def test_a_step_gets_its_own_variables_and_none_of_the_servers(jobs: Jobs, monke
     assert (got["AZUREML_RUN_ID"], got["AZUREML_ROOT_RUN_ID"], got["MLFLOW_RUN_ID"]) == ("job", "job", "job")
     assert (got["MLFLOW_EXPERIMENT_ID"], got["AZUREML_EXPERIMENT_NAME"]) == ("7", "exp")
     assert got["AZUREML_ARM_WORKSPACE_NAME"] == "aml-local"
+    assert got["AZUREML_WORKSPACE_ID"] == jobs.services.settings.workspace_guid
     assert (got["MINE"], got["LANG"]) == ("1", "de_DE.UTF-8")
     assert got["PATH"].startswith(f"{jobs.environments.root}/bin:")
     assert got["VIRTUAL_ENV"] == str(jobs.environments.root)

@@ -26,6 +26,8 @@ def test_a_runs_artifacts_are_listed_and_signed(mlflow: Mlflow, kind: str) -> No
     signed = mlflow.send("GET", artifacts(mlflow) + "/contentinfo", params={"path": "model/MLmodel"}).json()
     assert "/ExperimentRun/dcid.run-1/model/MLmodel?" in signed["contentUri"]
     assert "sp=r&" in signed["contentUri"]
+    older = mlflow.send("GET", artifacts(mlflow) + "/contentinfo/model/MLmodel").json()  # as azureml-core asks
+    assert (older["path"], older["container"]) == ("model/MLmodel", signed["container"])
     below = mlflow.send("GET", artifacts(mlflow) + "/prefix/contentinfo", params={"path": "model"}).json()["value"]
     assert [entry["path"] for entry in below] == ["model/MLmodel", "model/model.pkl"]
 
