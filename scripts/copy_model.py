@@ -16,7 +16,7 @@ import hashlib
 import json
 import sys
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
@@ -39,7 +39,8 @@ _PIECE = 1024 * 1024
 
 @dataclass(frozen=True)
 class Package:
-    """A model version on its way: `files` is path -> SHA-256."""
+    """A model version on its way: `files` is path -> SHA-256. `root` is the model's own folder or file below FILES:
+    its name is part of where a scoring script finds things (AZUREML_MODEL_DIR/<root>)."""
 
     name: str
     version: str
@@ -48,6 +49,7 @@ class Package:
     flavors: dict[str, Any]
     tags: dict[str, str]
     origin: str
+    root: str
     files: dict[str, str]
 
     @property
@@ -121,8 +123,11 @@ def export(context: Context) -> int:
             fix="Register the model from a job's output or a local folder.",
         )
     store = store_of(context, session, workspace, place.datastore)
+    stem = place.path.rstrip("/")
+    root = PurePosixPath(stem).name
+    one_file = stem in store.sizes(stem)
     with runner.group(f"Download {name}:{version}"):
-        for file in store.download(place.path, folder / FILES):
+        for file in store.download(stem, folder / FILES if one_file else folder / FILES / root):
             runner.foreign(" ", str(file.relative_to(folder / FILES)))
     package = Package(
         name=name,
@@ -132,6 +137,7 @@ def export(context: Context) -> int:
         flavors=properties.get("flavors") or {},
         tags={str(key): str(value) for key, value in (properties.get("tags") or {}).items()},
         origin=str(document["id"]),
+        root=root,
         files=digests(folder / FILES),
     )
     if not package.files:
@@ -156,7 +162,7 @@ def bring(context: Context) -> int:
         _tell(context, package, f"Workspace {workspace.name} has it already")
         return int(ExitCode.OK)
     store = store_of(context, session, workspace, DATASTORE)
-    inside = store.upload(folder / FILES, f"promoted/{package.name}/{package.version}")
+    inside = store.upload(folder / FILES / package.root, f"promoted/{package.name}/{package.version}")
     body = {
         "properties": {
             "modelUri": f"azureml:/{workspace.id.replace('/providers/Microsoft.MachineLearningServices', '')}"

@@ -60,18 +60,20 @@ def version(workspace: LocalWorkspace, name: str, number: str) -> dict[str, Any]
 
 def package(folder: Path, number: str, text: str) -> Path:
     """What export writes, made by hand."""
-    (folder / FILES / "deep").mkdir(parents=True)
-    (folder / FILES / "MLmodel").write_text(text)
-    (folder / FILES / "deep" / "model.pkl").write_bytes(bytes(range(256)) * 10)
+    root = folder / FILES / "my-model"
+    (root / "deep").mkdir(parents=True)
+    (root / "MLmodel").write_text(text)
+    (root / "deep" / "model.pkl").write_bytes(bytes(range(256)) * 10)
     about = Package(
-        NAME,
-        number,
-        "mlflow_model",
-        "",
-        {"sklearn": {"data": {}}},
-        {"test_rmse": "2.0"},
-        "elsewhere",
-        digests(folder / FILES),
+        name=NAME,
+        version=number,
+        kind="mlflow_model",
+        description="",
+        flavors={"sklearn": {"data": {}}},
+        tags={"test_rmse": "2.0"},
+        origin="elsewhere",
+        root="my-model",
+        files=digests(folder / FILES),
     )
     (folder / ABOUT).write_text(json.dumps(about.__dict__))
     return folder
@@ -89,6 +91,7 @@ def test_the_same_version_with_the_same_content_in_the_next_workspace(
     assert f"Registered in workspace {other}: {NAME}:7, 2 files" in done.stdout, done.stdout + done.stderr
     found = version(workspace, other, "7")["properties"]
     assert found["modelType"] == "mlflow_model"
+    assert found["modelUri"].endswith("/my-model"), "scoring scripts look below AZUREML_MODEL_DIR/<that name>"
     assert found["flavors"] == {"sklearn": {"data": {}}}
     assert found["tags"]["test_rmse"] == "2.0"
     assert found["tags"][CONTENT] == Package.read(tmp_path / "b").content
@@ -100,6 +103,20 @@ def test_the_same_version_with_the_same_content_in_the_next_workspace(
     assert f"Workspace {first} has it already" in done.stdout, "one workspace may stand for all stages"
 
 
+def test_a_model_of_one_file(workspace: LocalWorkspace, other: str, tmp_path: Path) -> None:
+    (tmp_path / "a" / FILES).mkdir(parents=True)
+    (tmp_path / "a" / FILES / "model.onnx").write_text("weights")
+    files = digests(tmp_path / "a" / FILES)
+    about = Package(NAME, "6", "custom_model", "", {}, {}, "elsewhere", "model.onnx", files)
+    (tmp_path / "a" / ABOUT).write_text(json.dumps(about.__dict__))
+    first = workspace.settings.workspace
+    assert copy(workspace, "import", tmp_path / "a", first).returncode == 0
+    assert copy(workspace, "export", tmp_path / "b", first, model_name=NAME, model_version="6").returncode == 0
+    assert digests(tmp_path / "b" / FILES) == files
+    assert copy(workspace, "import", tmp_path / "b", other).returncode == 0
+    assert version(workspace, other, "6")["properties"]["modelUri"].endswith("/model.onnx")
+
+
 def test_another_model_under_the_same_number_is_refused(workspace: LocalWorkspace, other: str, tmp_path: Path) -> None:
     assert copy(workspace, "import", package(tmp_path / "a", "8", "one"), other).returncode == 0
     done = copy(workspace, "import", package(tmp_path / "b", "8", "two"), other)
@@ -109,10 +126,10 @@ def test_another_model_under_the_same_number_is_refused(workspace: LocalWorkspac
 
 def test_a_file_that_changed_on_the_way_is_refused(workspace: LocalWorkspace, other: str, tmp_path: Path) -> None:
     folder = package(tmp_path / "a", "9", "one")
-    (folder / FILES / "MLmodel").write_text("tampered")
+    (folder / FILES / "my-model" / "MLmodel").write_text("tampered")
     done = copy(workspace, "import", folder, other)
     assert done.returncode == 2
-    assert "MLmodel is not as it was exported." in done.stdout
+    assert "my-model/MLmodel is not as it was exported." in done.stdout
 
 
 def test_a_version_that_does_not_exist_cannot_be_exported(workspace: LocalWorkspace, tmp_path: Path) -> None:
