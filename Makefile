@@ -45,6 +45,10 @@ lint: $(READY) ## workflows and actions, shell, Python style and types
 coverage-table: $(READY) ## write infrastructure/local/COVERAGE.md: what the local workspace does, refuses and ignores
 	@$(BIN)/python -m azureml_local.coverage
 
+.PHONY: docs
+docs: ## write docs/troubleshooting.md from the table of known failures
+	@PYTHONPATH=scripts:tests python3 -B -m support.troubleshooting
+
 .PHONY: bench
 bench: $(READY) ## ratios measured side by side in one run
 	@$(BIN)/python tests/bench.py
