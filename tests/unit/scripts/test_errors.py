@@ -8,6 +8,7 @@ from errors import ExitCode
 from known_failures import IN_LOGS, KNOWN, explain, failure
 from support.failure_examples import LOGS, SAYS
 
+
 def test_every_template_has_an_example() -> None:
     assert {known.name for known in KNOWN} == set(SAYS)
     assert {known.name for known in IN_LOGS} == set(LOGS)
