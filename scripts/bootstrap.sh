@@ -38,6 +38,9 @@ fi
 say "installing the development tools from infrastructure/locks/dev.txt"
 "$venv/bin/uv" pip sync --quiet --python "$venv/bin/python" --require-hashes infrastructure/locks/dev.txt
 # setuptools is in the lock file, so nothing unpinned is fetched to build the editable install.
-"$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation --editable .
+# Its lock file goes into the environment too: uv would leave it in /tmp.
+mkdir -p "$venv/tmp"
+TMPDIR="$PWD/$venv/tmp" "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation --editable .
+rm -rf "$venv/tmp"
 touch "$venv/.ready"
 say "ready"

@@ -120,7 +120,8 @@ def execute(run: ActRun, feed: Callable[[str], None]) -> int:
     """
     private = {".env": run.env, ".secrets": run.secrets, ".vars": run.variables}
     home = run.folder / "home"
-    home.mkdir(parents=True, exist_ok=True)
+    temporary = home / "tmp"  # az leaves the extension that it downloaded in there
+    temporary.mkdir(parents=True, exist_ok=True)
     token = secrets.token_hex(16)
     try:
         for name, pairs in private.items():
@@ -128,7 +129,7 @@ def execute(run: ActRun, feed: Callable[[str], None]) -> int:
         process = subprocess.Popen(
             command(run),
             cwd=run.repository,
-            env={**run.process_env, "HOME": str(home), processes.TOKEN: token},
+            env={**run.process_env, "HOME": str(home), "TMPDIR": str(temporary), processes.TOKEN: token},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
