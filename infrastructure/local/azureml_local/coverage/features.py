@@ -139,7 +139,12 @@ FEATURES: tuple[Feature, ...] = (
         _SWEEPS + "test_bayesian_sampling_is_not_pretended",
         says="bayesian sampling",
     ),
-    _ignored(_JOBS, "Early termination of sweeps", note="every trial runs to its end"),
+    _ignored(
+        _JOBS,
+        "Early termination of sweeps",
+        _SWEEPS + "test_early_termination_is_ignored_with_a_warning",
+        note="every trial runs to its end",
+    ),
     *(
         _refused(_JOBS, what.capitalize(), _PLANS + "test_what_cannot_be_done_here_is_said", says=what)
         for what in ("automl jobs", "spark jobs", "data labeling jobs", "fine-tuning jobs", "jobs without a type")

@@ -1,18 +1,22 @@
-"""Faults of runs: nodes that are taken away or never come, with pretended processes."""
+"""Faults of runs and deployments: nodes that are taken away or never come, with pretended processes; killed servers."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
+import subprocess
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from azureml_local import faults
+from azureml_local import arm, faults, operations
 from azureml_local.faults.watching import Watcher
 from azureml_local.jobs.processes import Launch
 from azureml_local.jobs.runs import Run
 from support.local_jobs import Jobs, make_jobs, pipeline, step
+from support.local_server import make_server
 
 
 def with_faults(folder: Path, monkeypatch: pytest.MonkeyPatch, *, low_priority: bool) -> Jobs:
@@ -91,3 +95,33 @@ def test_a_run_whose_nodes_exceed_the_quota_fails_and_says_so(tmp_path: Path, mo
     assert "JobNodeCountExceedsCoreQuota" in error["message"]
     assert "DSv2 family vCPU quota of 0" in error["message"]
     assert "second" not in jobs.launcher.commands
+
+
+def test_the_servers_of_a_deployment_are_killed_once_each(tmp_path: Path) -> None:
+    server = make_server(tmp_path, operations, faults, arm)
+    services = server.services
+    workspace = services.workspaces()[0]
+    endpoint = services.store.put({"id": f"{workspace.id}/onlineEndpoints/taxi", "name": "taxi"})
+    deployments = [{"id": f"{endpoint['id']}/deployments/{name}", "name": name} for name in ("blue", "green")]
+    servers = {
+        deployment["id"]: subprocess.Popen(["sleep", "600"], start_new_session=True) for deployment in deployments
+    }
+    services.online = cast(
+        "Any",
+        SimpleNamespace(
+            deployments=lambda _: deployments,
+            runtime=lambda deployment: SimpleNamespace(pids=[servers[deployment].pid]),
+        ),
+    )
+    assert services.faults is not None
+    watcher = Watcher(services, services.faults)
+    watcher.look_once()
+    services.faults.add({"kind": "kill-deployment", "match": "^taxi/green$", "count": 2})
+    for _ in range(3):
+        watcher.look_once()
+    blue, green = servers.values()
+    assert green.wait(10) == -signal.SIGKILL
+    assert blue.poll() is None
+    assert [fault.hits for fault in services.faults.all()] == [1]  # the second waits for the server's return
+    blue.kill()
+    blue.wait()

@@ -176,3 +176,9 @@ def test_bayesian_sampling_is_not_pretended(jobs: Jobs) -> None:
     with pytest.raises(AzureError, match="bayesian sampling") as refused:
         plan_of(jobs.services, jobs.workspace, sweep(samplingAlgorithm={"samplingAlgorithmType": "Bayesian"}))
     assert refused.value.status == 501
+
+
+def test_early_termination_is_ignored_with_a_warning(jobs: Jobs) -> None:
+    policy = {"policyType": "Bandit", "slackFactor": 0.1}
+    plan = plan_of(jobs.services, jobs.workspace, sweep(earlyTermination=policy))
+    assert plan.warnings == ("early_termination is ignored: every trial of a sweep runs to its end",)
