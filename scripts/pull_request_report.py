@@ -1,9 +1,9 @@
 """One comment and one summary for a pull request: the models it touches, are they valid, are they still good enough?
 
-Inputs: INPUT_MODELS (JSON list), INPUT_RESULTS (folder of artifacts training-<model>/comparison.json), INPUT_VALIDATION
-(that job's result), INPUT_PROBLEMS (Markdown of what it found), INPUT_PULL_REQUEST (number). The comment needs GH_TOKEN
-with pull-requests: write. Where that is missing - a fork's pull request, a laptop - the comment's text is in the log
-and the summary, and a notice says so.
+Inputs: INPUT_CHANGES and INPUT_VALIDATION (results of these jobs), INPUT_MODELS (JSON list), INPUT_RESULTS (folder of
+artifacts training-<model>/comparison.json), INPUT_PROBLEMS (Markdown of what validation found), INPUT_PULL_REQUEST
+(number). The comment needs GH_TOKEN with pull-requests: write. Where that is missing - a fork's pull request, a laptop -
+the comment's text is in the log and the summary, and a notice says so.
 
 Exit codes: 0 everything may be merged; 1 something may not, or was not trained; 2 bad input.
 """
@@ -109,6 +109,9 @@ def tell(context: Context) -> int:
     """Composes, writes summary and comment."""
     inputs, runner = context.inputs, context.runner
     number = inputs.text("pull-request", pattern=r"\d+", allowed="it must be a pull request's number")
+    if inputs.text("changes", default="success") != "success":
+        runner.error("The models of this change were not found; the job Find the models says why.", title=TITLE)
+        return int(ExitCode.JOB_FAILED)
     validation = inputs.text("validation", default="skipped")
     try:
         models = [str(name) for name in json.loads(inputs.raw("models") or "[]")]
@@ -133,9 +136,11 @@ def tell(context: Context) -> int:
     runner.summary(body)
     with runner.group("The comment"):
         runner.foreign("│", re.sub(r"\n{3,}", "\n\n", body))
-    if github is not None and number and models:
+    if github is not None and number:
         try:
-            runner.say(f"Comment: {github.comment(number, MARKER, cut_to_bytes(body, LIMIT))}")
+            # A change that touches no model gets no comment, but one that an earlier commit got must not go stale.
+            if models or github.ours(f"issues/{number}/comments", MARKER):
+                runner.say(f"Comment: {github.comment(number, MARKER, cut_to_bytes(body, LIMIT))}")
         except NotAllowed as error:
             why = error.what
         except ActionError as error:

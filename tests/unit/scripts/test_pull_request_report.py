@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from action import run
 from comparison import Comparison, Training
@@ -112,3 +113,25 @@ def test_no_model_no_comment(report: Report) -> None:
     assert report.tell() == 0
     assert report.github.comments == []
     assert "No model is touched by this change; nothing was trained." in report.summary_file.read_text()
+
+
+def test_an_earlier_comment_does_not_go_stale(report: Report) -> None:
+    report.result("taxi", 1.9)
+    report.tell("taxi")
+    assert report.tell() == 0
+    assert [each["body"] for each in report.github.comments] == [
+        f"{MARKER}\nNo model is touched by this change; nothing was trained.\n"
+    ]
+
+
+def test_models_that_were_not_found_are_no_success(report: Report) -> None:
+    assert report.tell(INPUT_CHANGES="failure") == 1
+    assert "The models of this change were not found" in report.log
+    assert report.github.requests == []
+
+
+def test_the_check_always_runs() -> None:
+    """GitHub takes a required check that is skipped for one that passed."""
+    workflow = yaml.safe_load((Path(__file__).parents[3] / ".github/workflows/pull-request.yml").read_text())
+    assert workflow["jobs"]["models"]["if"] == "always()"
+    assert set(workflow["jobs"]["models"]["needs"]) == set(workflow["jobs"]) - {"models"}
