@@ -33,7 +33,7 @@ Packages = Callable[[str], "tuple[str, ...]"]
 
 def _sklearn(version: str) -> tuple[str, ...]:
     if version == "0.24":
-        return ("scikit-learn~=0.24.1", "pandas", "scipy", "joblib", *_TRACKING)
+        return ("scikit-learn~=0.24.1", "pandas", "scipy", "joblib", "matplotlib", "tqdm", *_TRACKING)
     pandas = "pandas~=1.5.3" if version == "1.5" else "pandas~=1.3.0"
     return (f"scikit-learn~={version}.0", pandas, *_NUMPY_122, "joblib~=1.2.0", *_PLOTS, *_TRACKING)
 

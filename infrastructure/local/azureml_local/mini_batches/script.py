@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from . import entry_script
 from .config import Config
 
 
@@ -33,6 +34,7 @@ class Script:
             raise ScriptError(f"There is no entry script '{self._name}' in the code folder.")
         sys.argv = [self._path, *self._arguments]
         sys.path.insert(0, str(Path(self._path).parent))
+        entry_script.provide()
         name = Path(self._name).stem
         spec = importlib.util.spec_from_file_location(name, self._path)
         if spec is None or spec.loader is None:

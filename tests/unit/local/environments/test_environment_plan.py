@@ -80,6 +80,7 @@ def test_other_images_are_not_guessed(image: str) -> None:
     [
         ("azureml:AzureML-sklearn-1.0-ubuntu20.04-py38-cpu@latest", "3.8", "scikit-learn~=1.0.0"),
         ("AzureML-sklearn-0.24-ubuntu18.04-py37-cpu:9", "3.7", "scikit-learn~=0.24.1"),
+        ("AzureML-sklearn-0.24-ubuntu18.04-py37-cpu@latest", "3.7", "matplotlib"),
         ("azureml://registries/azureml/environments/sklearn-1.5/labels/latest", "3.10", "scikit-learn~=1.5.0"),
         ("azureml://registries/azureml/environments/lightgbm-3.3/versions/7", "3.10", "xgboost~=1.7.6"),
         ("azureml:AzureML-lightgbm-3.2-ubuntu18.04-py37-cpu:1", "3.7", "lightgbm~=3.2.0"),

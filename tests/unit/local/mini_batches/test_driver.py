@@ -360,6 +360,31 @@ def test_the_script_sees_its_folder_its_arguments_and_nothing_of_the_driver(scor
     assert "DEBUG scoring: seen" in scoring.log("user/stderr/node0/process000.stderr.txt")
 
 
+def test_azure_mls_own_logger_is_there(scoring: Scoring) -> None:
+    scoring.files(1)
+    script = """
+        from azureml_user.parallel_run import EntryScript
+        def init(): EntryScript().logger.info("ready")
+        def run(mini_batch): return [EntryScript() is EntryScript()]
+    """
+    code, _ = scoring.run(script, logging_level="info")
+    assert (code, scoring.rows) == (0, ["True"])
+    assert "INFO azureml_user.parallel_run: ready" in scoring.log("user/stderr/node0/process000.stderr.txt")
+
+
+def test_azure_mls_own_module_says_what_it_lacks(scoring: Scoring) -> None:
+    scoring.files(1)
+    script = """
+        from azureml_user.parallel_run import EntryScript
+        def init(): EntryScript().output_dir
+        def run(mini_batch): return []
+    """
+    code, _ = scoring.run(script)
+    assert code == 1
+    said = "The local workspace's EntryScript has a logger and nothing else; not 'output_dir'."
+    assert said in scoring.outcome["message"]
+
+
 def test_a_result_that_is_no_list_is_a_failure_that_says_so(scoring: Scoring) -> None:
     scoring.files(1)
     code, _ = scoring.run("def init(): pass\ndef run(b): return None", error_threshold=0)
