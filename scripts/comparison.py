@@ -150,6 +150,10 @@ class Comparison:
             parts.append(f"Trained in {spoken(self.head.seconds)} on a local workspace; there {own}.\n")
         if self.head.metrics:
             parts.append(self.metrics_table())
+            if any(name.startswith(CHAMPION) for name in self.head.metrics):
+                parts.append(
+                    "Champion: the version that the base branch registered there, measured on this test data.\n"
+                )
         if self.graph:
             parts.append(f"<details><summary>Pipeline</summary>\n\n{self.graph}\n</details>\n")
         if self.plots:

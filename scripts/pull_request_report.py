@@ -2,8 +2,8 @@
 
 Inputs: INPUT_CHANGES and INPUT_VALIDATION (results of these jobs), INPUT_MODELS (JSON list), INPUT_RESULTS (folder of
 artifacts training-<model>/comparison.json), INPUT_PROBLEMS (Markdown of what validation found), INPUT_PULL_REQUEST
-(number). The comment needs GH_TOKEN with pull-requests: write. Where that is missing - a fork's pull request, a laptop -
-the comment's text is in the log and the summary, and a notice says so.
+(number). The comment needs GH_TOKEN with pull-requests: write. Where that is missing - a fork's pull request, a
+laptop - the comment's text is in the log and the summary, and a notice says so.
 
 Exit codes: 0 everything may be merged; 1 something may not, or was not trained; 2 bad input.
 """

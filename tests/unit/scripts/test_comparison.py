@@ -77,6 +77,12 @@ def test_the_section_tells_verdict_graph_and_plots() -> None:
     assert "Plots: `evaluate-a.png` in [this artifact](https://github.com/o/r/actions/runs/1/artifacts/2)." in text
 
 
+def test_it_says_who_the_champion_is() -> None:
+    told = "Champion: the version that the base branch registered there, measured on this test data."
+    assert told in Comparison("taxi", done(test_rmse=2.0, champion_test_rmse=2.5), None, RMSE).section()
+    assert told not in Comparison("taxi", done(test_rmse=2.0), None, RMSE).section()
+
+
 def test_it_survives_json() -> None:
     result = Comparison("taxi", done(test_rmse=2.0), Training("Failed", reason="x"), RMSE, "g", ("a.png",))
     assert Comparison.of(json.loads(json.dumps(result.document()))) == result
