@@ -27,9 +27,11 @@ from models import MANIFEST, Manifest, Model, parse_manifest, read_manifest
 TITLE = "changed models"
 #: Touch no model; `*` crosses folders.
 NOT_TRAINED = (
-    "*.md", "LICENSE*", ".gitignore", "docs/*", "images/*", "tests/*", "examples/*",
-    ".github/*.md", ".github/ISSUE_TEMPLATE/*", ".github/dependabot.yml", ".github/zizmor.yml",
+    "*.md", "LICENSE*", ".gitignore", "Makefile", "docs/*", "images/*", "tests/*", "examples/*", ".ci/*",
+    ".github/CODEOWNERS", ".github/ISSUE_TEMPLATE/*", ".github/dependabot.yml", ".github/zizmor.yml",
+    # What trains is train.yml and pull-request.yml; these only start it, or come after it.
     ".github/workflows/ci.yml", ".github/workflows/release.yml", ".github/workflows/infrastructure.yml",
+    ".github/workflows/deploy-*.yml", ".github/workflows/deliver*.yml", ".github/workflows/retrain.yml",
     "infrastructure/*.bicep", "infrastructure/bicepconfig.json", "infrastructure/environments/*",
 )  # fmt: skip
 _SHOWN = 20  # files a row of the summary names

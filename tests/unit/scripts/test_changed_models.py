@@ -40,6 +40,9 @@ ALL = {"taxi", "taxi_fast", "digits"}
         ("docs/guide.md", set()),
         ("tests/unit/scripts/test_inputs.py", set()),
         ("infrastructure/main.bicep", set()),
+        ("infrastructure/modules/storage.bicep", set()),
+        (".github/workflows/deliver-stage.yml", set()),
+        (".github/workflows/pull-request.yml", ALL),
         ("examples/consumer/mlops/train.yml", set()),
     ],
 )
