@@ -110,7 +110,7 @@ def test_two_that_start_at_once_share_one_server(ours: LocalWorkspace) -> None:
     command = [*COMMAND, "--state", str(ours.paths.root), "up"]
     both = [subprocess.Popen(command, env=ours.environment, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     told = [process.communicate()[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0], told
+    assert [process.returncode for process in both] == [0, 0], "\n".join(told)
     assert all(f"ready (pid {server_pid(ours)})" in text for text in told)
 
 

@@ -35,9 +35,10 @@ def up(paths: StatePaths, _: argparse.Namespace) -> int:
     """Start the workspace in the background; does nothing when it is up."""
     az = tools.ensure(paths, "az", _say)
     paths.create()
-    shell_environment.write_launchers(paths, az / "bin" / "python", Path(sys.executable).parent / "azureml-local")
-    if refreshed := extension_index.refresh(paths.az_extensions):
-        _say(refreshed)
+    with tools.file_lock(paths.root / "prepare.lock"):  # two may start at once
+        shell_environment.write_launchers(paths, az / "bin" / "python", Path(sys.executable).parent / "azureml-local")
+        if refreshed := extension_index.refresh(paths.az_extensions):
+            _say(refreshed)
     running = daemon.start(paths, _say)
     config = settings.load(paths)
     _say(f"ready (pid {running.pid}): workspace {config.workspace} in {config.resource_group}, state in {paths.root}")

@@ -185,7 +185,7 @@ def _start(paths: StatePaths, config: Settings) -> Running:
 def _ours(pid: int, paths: StatePaths) -> bool:
     """Whether this process is a server of this state folder, by its command line: a reused pid is never killed."""
     done = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return "azureml_local.server" in done.stdout and str(paths.root) in done.stdout
+    return done.stdout.rstrip().endswith(f"azureml_local.server {paths.root}")
 
 
 def server_pid(paths: StatePaths) -> int | None:
