@@ -83,6 +83,7 @@ def ensure(paths: StatePaths, name: str, say: Callable[[str], None]) -> Path:
             done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-12:])
+                shutil.rmtree(folder, ignore_errors=True)  # on a full disk, half a tool only makes it worse
                 raise ToolError(
                     f"{name} could not be installed into {folder}:\n{tail}\n"
                     "Is the package index reachable and the disk not full? Run the command again when it is."
