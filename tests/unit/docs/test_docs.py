@@ -15,7 +15,7 @@ from azureml_local.workflow_run.calls import check
 from azureml_local.workflow_run.repositories import STAND_INS, mapping, target_of
 from azureml_local.workflow_run.workflow_file import check_inputs, events, find, load, remote_uses, steps
 from errors import ExitCode
-from known_failures import KNOWN
+from known_failures import IN_LOGS, KNOWN
 from models import parse_manifest
 from setup_github import arguments
 from support import azext_ml_package, troubleshooting  # noqa: F401 - the first makes azext_ml importable
@@ -213,6 +213,16 @@ def test_the_readme_names_every_action_workflow_and_page() -> None:
     assert {name for name in PAGES if name.startswith("docs/")} <= links
 
 
+@pytest.mark.parametrize("action", sorted(file.parent.name for file in REPOSITORY.glob("actions/*/action.yml")))
+@pytest.mark.parametrize("part", ["inputs", "outputs"])
+def test_an_actions_page_has_a_row_for_what_it_has_and_for_nothing_else(action: str, part: str) -> None:
+    """That defaults agree too is the matter of tests/unit/actions."""
+    section = PAGES[f"actions/{action}/README.md"].text.split(f"\n## {part.title()}\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `([\w-]+)` \|(?:.*\|)? (.*?) \|$", section, re.MULTILINE)
+    document = load(REPOSITORY / "actions" / action / "action.yml")[part]
+    assert dict(rows) == {name: settings["description"] for name, settings in document.items()}
+
+
 def test_the_troubleshooting_page_is_what_the_generator_gives() -> None:
     assert troubleshooting.FILE.read_text() == troubleshooting.page(), "run `make docs`"
 
@@ -221,4 +231,4 @@ def test_the_troubleshooting_page_tells_every_failure_and_exit_code() -> None:
     assert set(troubleshooting.MEANINGS) == set(ExitCode)
     assert {known.exit_code for known in KNOWN} == set(troubleshooting.HEADINGS)
     text = troubleshooting.page()
-    assert text.count("**Cause.**") == text.count("\n### ") == len(KNOWN) + len(troubleshooting.IN_LOGS)
+    assert text.count("**Cause.**") == text.count("\n### ") == len(KNOWN) + len(IN_LOGS)
