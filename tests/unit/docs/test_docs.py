@@ -95,6 +95,14 @@ def test_make_targets_exist(where: str, words: list[str]) -> None:
         assert (f"$({name})" in makefile) if given else re.search(rf"^{name}:", makefile, re.MULTILINE), (where, word)
 
 
+def settings_exist(pipeline: str, settings: list[str]) -> None:
+    """Each `inputs.x=value` is an input of that pipeline, which may be the template's."""
+    template = REPOSITORY / "examples" / "new-model"
+    document = load((template if "__model__" in pipeline else REPOSITORY) / pipeline) if settings else {}
+    for setting in settings:
+        assert setting.partition("=")[0].removeprefix("inputs.") in document["inputs"], f"{pipeline}: {setting}"
+
+
 @pytest.mark.parametrize(("where", "words"), page_commands("azureml-local"), ids=label)
 def test_azureml_local_understands_its_commands(
     where: str, words: list[str], capsys: pytest.CaptureFixture[str]
@@ -113,7 +121,10 @@ def test_azureml_local_understands_its_commands(
         file = find(REPOSITORY, given.workflow)
         if given.event_file is None:
             declared = events(load(file))["workflow_dispatch"].get("inputs") or {}
-            check_inputs(file, declared, dict(pair.split("=", 1) for pair in given.input))
+            inputs = dict(pair.split("=", 1) for pair in given.input)
+            check_inputs(file, declared, inputs)
+            model = inputs.get("model", "taxi").replace("churn", "__model__")
+            settings_exist(f"mlops/azureml/train/{model}_pipeline.yml", inputs.get("set", "").split())
 
 
 @pytest.mark.parametrize(("where", "words"), page_commands("gh"), ids=label)
@@ -151,6 +162,8 @@ def test_az_has_the_command_and_the_files_it_is_given(where: str, words: list[st
     for option, value in itertools.pairwise(words):
         if option in {"-f", "--file", "--template-file", "--request-file"} and value not in {"…", "FILE"}:
             assert (folder / value).is_file(), f"{where}: {value}"
+            if "--set" in words:
+                settings_exist(value, words[words.index("--set") + 1 :])
 
 
 @pytest.mark.parametrize(
