@@ -23,8 +23,14 @@ class Curated:
 
 
 # azureml-mlflow imports azure.profiles without declaring azure-common; Azure ML's tracking server speaks MLflow 2.
-# An mlflow older than 1.30 goes with no azureml-mlflow of today, yet a resolver may back down to one.
-_TRACKING = ("azureml-mlflow", "azure-common", "mlflow-skinny>=1.30,<3")
+# Python 3.7's last mlflow is 1.30: azureml-mlflow 1.55 imports what only later ones have, and a resolver might back
+# down to an earlier mlflow still.
+_TRACKING = (
+    "azureml-mlflow; python_version >= '3.8'",
+    "azureml-mlflow<1.55; python_version < '3.8'",
+    "azure-common",
+    "mlflow-skinny>=1.30,<3",
+)
 _SERVER = ("azureml-inference-server-http", "azure-identity", "azure-storage-blob", "numpy", "joblib")
 _PLOTS = ("matplotlib~=3.5.0", "tqdm~=4.66.3")
 _NUMPY_122 = ("numpy~=1.22.0", "scipy~=1.10.0")
