@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import time
 
 from azureml_local.environments import cleanup, locks
 from azureml_local.environments.build import EnvironmentBuilder, EnvironmentBuildError
@@ -161,7 +162,9 @@ def test_cancelling_ends_the_whole_process_group(stand: Stand) -> None:
     asyncio.run(cancelled())
     group = int((stand.folder / "pid").read_text())
     with pytest.raises(ProcessLookupError):
-        os.killpg(group, 0)
+        for _ in range(500):  # a killed grandchild is gone only when init has taken note of it
+            os.killpg(group, 0)
+            time.sleep(0.01)
     assert not locks.held(stand.root / ".locks" / stand.path.name)
     stand.mode("")
     stand.ensure()
