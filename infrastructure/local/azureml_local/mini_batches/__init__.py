@@ -1,7 +1,7 @@
 """Scoring of many files by one entry script: the program that runs in a scoring job's own environment.
 
 It is started by path with the environment's Python and needs nothing but the standard library, so it must stay free of
-imports from the rest of `azureml_local` and run on Python 3.8. One driver process splits the input into mini-batches
+imports from the rest of `azureml_local` and run on Python 3.7. One driver process splits the input into mini-batches
 and hands them to worker processes, each of which called the script's `init()` once:
 
     driver.py     who gets which mini-batch; retries, time limits, dead workers, thresholds

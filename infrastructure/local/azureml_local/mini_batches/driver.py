@@ -55,7 +55,8 @@ class Driver:
                 for key, _ in self._selector.select(self._next_deadline()):
                     self._hear(key.data)
                 self._watch_time()
-                if (exceeded := self._tally.exceeded()) is not None:
+                exceeded = self._tally.exceeded()
+                if exceeded is not None:
                     raise JobError(f"{exceeded} {self._tally.failures[-1].sentence()}")
             self._let_go()
         finally:

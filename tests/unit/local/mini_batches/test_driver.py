@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import signal
@@ -358,6 +359,11 @@ def test_the_script_sees_its_folder_its_arguments_and_nothing_of_the_driver(scor
     assert (code, scoring.rows) == (0, ["['mine', ['--rate', '3'], True, False]"])
     assert scoring.log("user/stdout/node0/process000.stdout.txt") == "to stdout\n"
     assert "DEBUG scoring: seen" in scoring.log("user/stderr/node0/process000.stderr.txt")
+
+
+def test_it_runs_on_the_oldest_python_that_an_environment_may_have() -> None:
+    for file in PROGRAM.glob("*.py"):
+        ast.parse(file.read_text(), feature_version=(3, 7))
 
 
 def test_azure_mls_own_logger_is_there(scoring: Scoring) -> None:
