@@ -181,6 +181,17 @@ FEATURES: tuple[Feature, ...] = (
     _works(_JOBS, "limits.timeout", _COMMANDS + "test_a_time_limit_cancels"),
     _works(
         _JOBS,
+        "./outputs and ./logs are there before the command and become artifacts",
+        _COMMANDS + "test_the_working_directory_is_a_private_copy_of_the_code",
+    ),
+    _works(
+        _JOBS,
+        "azureml_user.parallel_run in parallel and batch scripts: EntryScript().logger",
+        _UNIT + "mini_batches/test_driver.py::test_azure_mls_own_logger_is_there",
+        note="the logger only",
+    ),
+    _works(
+        _JOBS,
         "Cancel: a job with its steps, or one step; processes are gone afterwards",
         _PIPELINES + "test_cancel_ends_all_steps",
         _WIRE + "test_jobs.py::test_cancel_leaves_no_process",
@@ -432,8 +443,9 @@ FEATURES: tuple[Feature, ...] = (
     ),
     _works(
         _BATCH,
-        "Pipeline component deployments",
+        "Pipeline component deployments, also of components without inputs",
         _UNIT + "batch/test_batch_pipelines.py::test_data_and_literals_go_to_the_pipeline",
+        _UNIT + "batch/test_batch_requests.py::test_a_request_may_ask_for_nothing",
         _WIRE + "test_batch_mlflow.py::test_a_pipeline_component_runs_as_a_pipeline_with_its_parallel_step",
     ),
     _refused(
@@ -444,8 +456,10 @@ FEATURES: tuple[Feature, ...] = (
     ),
     _works(
         "Workspaces",
-        "Resource groups and workspaces: create, show, list",
+        "Resource groups and workspaces: create, update, show, list; resource providers are registered",
         _UNIT + "test_arm.py::test_a_second_workspace_has_a_guid_of_its_own_and_keeps_it",
+        _UNIT + "test_arm.py::test_a_workspace_keeps_what_an_update_does_not_name",
+        _UNIT + "test_arm.py::test_resource_providers_are_registered_already",
         _WIRE + "test_az_ml_assets.py::test_compute_datastores_and_the_workspace",
     ),
     _works(
