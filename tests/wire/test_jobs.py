@@ -42,7 +42,7 @@ environment: azureml:jobs-plain:1
 command: >-
   cp ${{inputs.rows}}/rows.csv ${{outputs.model}}/model.txt;
   echo rate ${{inputs.rate}} $[[note ${{inputs.note}}]];
-  mkdir outputs; date > outputs/when.txt; sleep 2
+  mkdir -p outputs; date > outputs/when.txt; sleep 2
 """
 
 PIPELINE = """
