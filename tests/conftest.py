@@ -62,6 +62,12 @@ class LocalWorkspace:
         self.run("az", "configure", "--defaults", f"group={config.resource_group}", f"workspace={config.workspace}")
         self._signed_in = True
 
+    def sign_in_again(self) -> None:
+        """Forget az's tokens and sign in anew: for after a test that ended them. A mere login would use az's cache."""
+        self.run("az", "account", "clear")
+        self._signed_in = False
+        self.sign_in()
+
     def az(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`az …`, signed in."""
         self.sign_in()

@@ -15,7 +15,7 @@ from support.rest import Rest
 from support.suite_copy import SuiteCopy, make_copy
 
 pytestmark = pytest.mark.workflow
-NAME = "carried"  # other tests of this workspace register versions of tiny
+NAME = "delivered"  # a name of its own: other tests register versions of their models in this workspace
 STAGES = ("test", "prod")
 PIPELINE = """\
 $schema: https://azuremlschemas.azureedge.net/latest/pipelineJob.schema.json
@@ -32,7 +32,7 @@ jobs:
     inputs:
       factor: ${{parent.inputs.factor}}
     outputs:
-      made: {type: custom_model, name: carried}
+      made: {type: custom_model, name: delivered}
 """
 # The model's own folder keeps its name on the way. A factor of 3 is one that the test workspace cannot stand.
 SCORE = """\
