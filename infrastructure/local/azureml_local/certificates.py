@@ -13,30 +13,9 @@ from pathlib import Path
 import trustme
 from cryptography import x509
 
+from . import hosts
 from .paths import StatePaths
 from .settings import Settings, write_private
-
-EXTENSION_HOSTS = ("aka.ms", "azcliextensionsync.blob.core.windows.net", "azcliprod.blob.core.windows.net")
-
-
-def host_names(settings: Settings) -> list[str]:
-    """Every name the server answers to. A wildcard covers one label only, so regions are spelled out."""
-    return [
-        "localhost",
-        "127.0.0.1",
-        "management.azure.com",
-        "login.microsoftonline.com",
-        "login.microsoft.com",
-        "login.windows.net",
-        "graph.microsoft.com",
-        "ml.azure.com",
-        "*.blob.core.windows.net",
-        "*.api.azureml.ms",
-        f"*.{settings.location}.inference.ml.azure.com",
-        "token.actions.githubusercontent.com",
-        "aka.ms",
-        *EXTENSION_HOSTS[1:],
-    ]
 
 
 def prepare(paths: StatePaths, settings: Settings) -> ssl.SSLContext:
@@ -52,7 +31,7 @@ def prepare(paths: StatePaths, settings: Settings) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
-    authority.issue_cert(*host_names(settings)).configure_cert(context)
+    authority.issue_cert("localhost", "127.0.0.1", *hosts.answered(settings)).configure_cert(context)
     return context
 
 

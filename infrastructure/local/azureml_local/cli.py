@@ -24,7 +24,7 @@ from . import (
     shell_environment,
     tools,
 )
-from .paths import REPOSITORY, StatePaths
+from .paths import StatePaths
 
 
 def _say(text: str) -> None:
@@ -202,8 +202,6 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
-
-__all__ = ["REPOSITORY", "main"]
 
 if __name__ == "__main__":
     sys.exit(main())

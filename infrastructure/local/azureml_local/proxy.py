@@ -14,6 +14,7 @@ import ssl
 from contextlib import suppress
 from urllib.parse import unquote, urlsplit
 
+from . import hosts
 from .settings import Settings
 
 log = logging.getLogger("azureml_local.proxy")
@@ -25,25 +26,7 @@ _HEADER_LIMIT = 64 * 1024
 def redirected(host: str, settings: Settings) -> bool:
     """Whether this host name is one of Azure's that the local workspace answers."""
     host = host.lower().rstrip(".")
-    exact = {
-        "management.azure.com",
-        "login.microsoftonline.com",
-        "login.microsoft.com",
-        "login.windows.net",
-        "graph.microsoft.com",
-        "ml.azure.com",
-        "aka.ms",
-        "token.actions.githubusercontent.com",
-        # Only the workspace's own storage account: public data sets of other accounts stay where they are.
-        f"{settings.storage_account}.blob.core.windows.net",
-        "azcliextensionsync.blob.core.windows.net",
-        "azcliprod.blob.core.windows.net",
-    }
-    patterns = (
-        "*.api.azureml.ms",
-        f"*.{settings.location}.inference.ml.azure.com",
-    )
-    return host in exact or any(fnmatch.fnmatchcase(host, pattern) for pattern in patterns)
+    return any(fnmatch.fnmatchcase(host, pattern) for pattern in hosts.answered(settings))
 
 
 class Proxy:
