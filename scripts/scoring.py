@@ -96,7 +96,8 @@ class Client:
             value = json.loads(text)
         except ValueError:
             return f"the answer is not JSON: {text[:200]}"
-        return "; ".join(self.expect.violations(value)[:3])
+        wrong = "; ".join(self.expect.violations(value)[:3])
+        return f"the answer is not what expect says: {wrong}" if wrong else ""
 
 
 def credential_of(

@@ -227,7 +227,11 @@ def late(world: EndpointWorld) -> None:
     ("broken", "reason", "log_tells"),
     [
         (crashed, "Deployment green of taxi:3 ended as Failed.\n", True),
-        (nonsense, "did not pass its smoke test: answer[0]: -1.0 is less than 0", False),
+        (
+            nonsense,
+            "did not pass its smoke test: the answer is not what expect says: answer[0]: -1.0 is less than 0",
+            False,
+        ),
         (slow, "did not pass its smoke test: p95 latency is 1000 ms, allowed are 200 ms", False),
         (failing, "did not pass its smoke test: status 424 (the model failed, with 500): ", True),
         (late, "did not pass at 50 % of the traffic: ", True),

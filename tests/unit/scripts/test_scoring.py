@@ -37,7 +37,7 @@ def test_percentiles_are_nearest_rank(share: float, found: float) -> None:
         (Response(200, {}, b"[1]"), None, ""),
         (Response(200, {}, b"not json"), None, ""),
         (Response(200, {}, b"not json"), {"type": "array"}, "the answer is not JSON: not json"),
-        (Response(200, {}, b"{}"), {"type": "array"}, "answer: {} is no array"),
+        (Response(200, {}, b"{}"), {"type": "array"}, "the answer is not what expect says: answer: {} is no array"),
         (Response(401), None, "status 401 (the key or token was not accepted)"),
         (
             Response(424, {"ms-azureml-model-error-statuscode": "500"}, b"boom\n  and more"),

@@ -41,25 +41,33 @@ import json, os
 asked = 0
 def init():
     print("this is", os.environ["AZUREML_DEPLOYMENT_NAME"], flush=True)
+    {init}
 def run(raw):
     global asked
     asked += 1
     {run}
     return [float(value) for value in json.loads(raw)["values"]]
 """
-MODELS = {"good": "pass", "tired": "if asked > 14: raise ValueError('too much for me')"}
+#: What the models do in init() and in run().
+MODELS = {
+    "good": ("pass", "pass"),
+    "crashing": ("open('weights.bin')", "pass"),
+    "nonsense": ("pass", "return {'values': 'forty-two'}"),
+    "slow": ("pass", "import time; time.sleep(0.4)"),
+    "tired": ("pass", "if asked > 14: raise ValueError('too much for me')"),
+}
 SCHEMA = {"type": "array", "minItems": 2, "items": {"type": "number"}}
 
 
 def write(folder: Path) -> None:
-    """The files of a repository with a good model and one that gives up."""
+    """The files of a repository with a good model and four bad ones."""
     (folder / "endpoint.yml").write_text(ENDPOINT)
     (folder / "conda.yml").write_text(CONDA)
     (folder / "request.json").write_text('{"values": [1, 2]}')
     (folder / "schema.json").write_text(json.dumps(SCHEMA))
-    for name, run in MODELS.items():
+    for name, (init, run) in MODELS.items():
         (folder / name).mkdir()
-        (folder / name / "score.py").write_text(SCORE.format(run=run))
+        (folder / name / "score.py").write_text(SCORE.format(init=init, run=run))
         (folder / f"{name}.yml").write_text(DEPLOYMENT.format(code=f"./{name}"))
 
 
@@ -167,21 +175,53 @@ def test_two_runs_at_once_take_turns_and_no_request_is_lost(
     assert endpoint_of(rest, name)["properties"]["traffic"] == {"blue": 100}
 
 
-def test_a_model_that_fails_under_traffic_leaves_the_old_one_serving(step: Step, rest: Rest) -> None:
-    name = endpoint_name(step)
+#: What each bad model's user reads first: in the error, and in what the summary shows without unfolding anything.
+BAD = {
+    "crashing": (
+        "Deployment {name} of crashing.yml ended as Failed.",
+        "Its log says: FileNotFoundError: [Errno 2] No such file or directory: 'weights.bin' (score.py, line 5",
+    ),
+    "nonsense": (
+        "Deployment {name} did not pass its smoke test: the answer is not what expect says: ",
+        'answer: {{"values": "forty-two"}} is no array',
+    ),
+    "slow": ("Deployment {name} did not pass its smoke test: p95 latency is ", " ms, allowed are 200 ms"),
+    "tired": (
+        "Deployment {name} did not pass at 50 % of the traffic: ",
+        "Its log says: ValueError: too much for me (score.py, line ",
+    ),
+}
+
+
+@pytest.mark.parametrize("model", BAD)
+def test_a_bad_model_leaves_the_old_one_serving(model: str, step: Step, rest: Rest) -> None:
+    name, uri = endpoint_name(step), step.outputs["scoring-uri"]
     before = endpoint_of(rest, name)["properties"]["traffic"]
-    code = step.run("deploy_online", deployment_file="tired.yml", **INPUTS)
+    code = step.run("deploy_online", deployment_file=f"{model}.yml", max_p95_ms="200" * (model == "slow"), **INPUTS)
     assert code == 7, step.log
+    new = step.outputs["deployment-name"]
     (error,) = [line for line in step.log.splitlines() if line.startswith("::error")]
-    assert "did not pass at " in error
-    assert "too much for me" in error
-    assert "Rolled back: the traffic is what it was before" in error
+    summary = step.summary.replace("\\", "")  # Markdown's escapes
+    first_screen = summary.partition("<details>")[0][:2500]
+    for part in (*BAD[model], f"Rolled back: the traffic is what it was before, {told(before)}; {new} is deleted."):
+        assert part.format(name=new) in error.replace("%25", "%")
+        assert part.format(name=new) in first_screen
+    assert summary.startswith(f"### ❌ {new} did not pass")
+    assert f"End of the log of {new}" in summary
+    assert f"this is {new}" in summary  # what the model itself printed
     assert step.outputs["rolled-back"] == "true"
-    assert step.summary.startswith(f"### ❌ {step.outputs['deployment-name']} did not pass")
     found = endpoint_of(rest, name)
     assert found["properties"]["traffic"] == before
     assert "deploy-lock" not in found["tags"]
     assert deployments_of(rest, name) == list(before)
+    key = rest.call("POST", f"/onlineEndpoints/{name}/listKeys").json()["primaryKey"]
+    with rest.client() as client:
+        answer = client.post(uri, json={"values": [1, 2]}, headers={"Authorization": f"Bearer {key}"})
+    assert (answer.status_code, answer.json()) == (200, [1.0, 2.0])
+
+
+def told(traffic: dict[str, int]) -> str:
+    return ", ".join(f"{name} {share} %" for name, share in traffic.items())
 
 
 def endpoint_name(step: Step) -> str:
