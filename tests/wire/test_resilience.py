@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -182,3 +183,16 @@ def test_a_damaged_database_is_named_and_reset_mends_it(ours: LocalWorkspace) ->
     ours.local("reset", "-y")
     assert ours.local("env", check=False).returncode == 3
     ours.local("up")
+
+
+def test_a_server_whose_state_folder_is_removed_ends_with_all_that_runs(ours: LocalWorkspace, tmp_path: Path) -> None:
+    """Comes last: nothing is left of the workspace."""
+    marker = tmp_path / "pids"
+    submit(ours, "orphan", f"setsid sleep 600 & echo $! $$ > {marker}; sleep 600")
+    until("the job's start", lambda: marker.exists() and marker.read_text())
+    until("MLflow's server", functools.partial(runs, ours, "mlflow"))
+    running = {server_pid(ours), *descendants(server_pid(ours)), *map(int, marker.read_text().split())}
+    shutil.rmtree(ours.paths.root)
+    until("the end of all", lambda: not [pid for pid in running if Path(f"/proc/{pid}").exists()])
+    assert not ours.paths.root.exists()
+    assert ours.local("down").stderr == "azureml-local: not running\n"

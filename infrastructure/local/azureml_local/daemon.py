@@ -23,7 +23,7 @@ from typing import Any
 from . import certificates, problems, settings, tools
 from .jobs.processes import TOKEN
 from .paths import StatePaths
-from .server import UPSTREAM_NO_PROXY, UPSTREAM_PROXY
+from .proxy import UPSTREAM_NO_PROXY, UPSTREAM_PROXY
 from .settings import Settings
 
 START_SECONDS = 60.0

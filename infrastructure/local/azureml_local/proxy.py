@@ -19,6 +19,10 @@ from .settings import Settings
 
 log = logging.getLogger("azureml_local.proxy")
 
+# The caller's own proxy, as `azureml-local up` hands it to the server.
+UPSTREAM_PROXY = "AZUREML_LOCAL_UPSTREAM_PROXY"
+UPSTREAM_NO_PROXY = "AZUREML_LOCAL_UPSTREAM_NO_PROXY"
+
 _PIPE = 256 * 1024
 _HEADER_LIMIT = 64 * 1024
 

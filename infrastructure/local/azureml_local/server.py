@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
 import logging
 import os
@@ -11,33 +10,17 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TextIO
 
 import uvicorn
 
-from . import certificates, http_protocol, problems, settings
+from . import certificates, http_protocol, log_files, problems, settings
 from .app import Application, install_parts
 from .paths import StatePaths
-from .proxy import Proxy
+from .proxy import UPSTREAM_NO_PROXY, UPSTREAM_PROXY, Proxy
 from .services import Services
+from .state_lock import StateLock
 from .store import ResourceStore
 from .tokens import Tokens
-
-UPSTREAM_PROXY = "AZUREML_LOCAL_UPSTREAM_PROXY"
-UPSTREAM_NO_PROXY = "AZUREML_LOCAL_UPSTREAM_NO_PROXY"
-
-
-def lock_state(paths: StatePaths) -> TextIO:
-    """Hold the state folder for this process, whose id the lock file then has. Exits when another server has it."""
-    handle = paths.lock.open("a+")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise SystemExit(f"azureml-local: another server holds {paths.root}") from None
-    handle.truncate(0)
-    handle.write(str(os.getpid()))
-    handle.flush()
-    return handle
 
 
 def build(paths: StatePaths, config: settings.Settings) -> Services:
@@ -51,8 +34,8 @@ def build(paths: StatePaths, config: settings.Settings) -> Services:
     return services
 
 
-async def serve(paths: StatePaths, config: settings.Settings) -> None:
-    """Answer until SIGTERM or SIGINT."""
+async def serve(paths: StatePaths, config: settings.Settings, lock: StateLock) -> None:
+    """Answer until SIGTERM or SIGINT, or until the state folder is gone; then end all that runs."""
     services = build(paths, config)
     server_config = uvicorn.Config(
         Application(services),
@@ -82,6 +65,7 @@ async def serve(paths: StatePaths, config: settings.Settings) -> None:
     services.reserve.hold()
     for hook in services.on_start:
         await hook()
+    services.spawn(log_files.keep_small(paths.log.parent), "keep the logs small")
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -89,7 +73,10 @@ async def serve(paths: StatePaths, config: settings.Settings) -> None:
     record = {"pid": os.getpid(), "nonce": os.environ.get("AZUREML_LOCAL_NONCE", ""), "started": time.time()}
     settings.write_private(paths.process, json.dumps(record).encode())
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    lost = asyncio.create_task(lock.until_lost())
+    await asyncio.wait({serving, stopping, lost}, return_when=asyncio.FIRST_COMPLETED)
+    if lost.done():
+        services.log.error("the state folder %s was removed: ending", paths.root)
     for hook in reversed(services.on_stop):
         try:
             await asyncio.wait_for(hook(), 15)
@@ -100,7 +87,8 @@ async def serve(paths: StatePaths, config: settings.Settings) -> None:
     await asyncio.wait({serving}, timeout=5)
     await services.stop_tasks()
     services.store.close()
-    paths.process.unlink(missing_ok=True)
+    if lock.held():  # else the record is another server's
+        paths.process.unlink(missing_ok=True)
 
 
 def main(argv: list[str]) -> int:
@@ -113,9 +101,9 @@ def main(argv: list[str]) -> int:
     paths = StatePaths.from_environment(Path(argv[0]))
     with problems.full_disk_of(paths.root):
         paths.create()
-        lock = lock_state(paths)
+        lock = StateLock(paths)
         try:
-            asyncio.run(serve(paths, settings.load(paths)))
+            asyncio.run(serve(paths, settings.load(paths), lock))
         finally:
             lock.close()
     return 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from azureml_local.cli import parser
+from azureml_local.commands import parser
 from azureml_local.paths import REPOSITORY
 from azureml_local.workflow_run.calls import check
 from azureml_local.workflow_run.repositories import STAND_INS, mapping, target_of

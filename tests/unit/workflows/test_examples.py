@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from azureml_local.cli import parser
+from azureml_local.commands import parser
 from azureml_local.workflow_run.calls import check
 from azureml_local.workflow_run.repositories import STAND_INS, mapping, target_of
 from azureml_local.workflow_run.workflow_file import load, remote_uses, steps

@@ -10,6 +10,7 @@ import asyncio
 import json
 import secrets
 import socket
+import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,7 @@ class MlflowServer:
         self._secret = secrets.token_urlsafe(32)
         self._socket: socket.socket | None = None
         self._supervisor: asyncio.Task[None] | None = None
+        self._stopped = threading.Event()
         self._attempt: asyncio.Future[None] | None = None  # this life of the child: done when it answers, or why not
         self.on_run_created: list[RunHook] = []
         self.on_run_updated: list[RunHook] = []
@@ -89,6 +91,7 @@ class MlflowServer:
     async def start(self) -> None:
         """Begin starting; returns at once. `wait_ready()` tells when it answers."""
         if self._supervisor is None:
+            self._stopped.clear()
             self._socket = socket.socket()
             self._socket.bind(("127.0.0.1", 0))
             self._socket.listen(128)
@@ -96,7 +99,8 @@ class MlflowServer:
             self._supervisor = self._services.spawn(self._supervise(), "mlflow server")
 
     async def stop(self) -> None:
-        """End the child and wait until it is gone."""
+        """End the child, or its installation, and wait until it is gone."""
+        self._stopped.set()
         if self._supervisor is not None:
             self._supervisor.cancel()
             await asyncio.gather(self._supervisor, return_exceptions=True)
@@ -179,6 +183,13 @@ class MlflowServer:
         run: dict[str, Any] = (await self._internal("GET", target, None, workspace))["run"]
         return run
 
+    async def metric_history(self, run_id: str, key: str, *, workspace: WorkspaceRef | None = None) -> list[float]:
+        """All values of a run's metric in the order they were logged. RunNotFoundError."""
+        query = f"run_id={quote(run_id, safe='')}&metric_key={quote(key, safe='')}"
+        told = await self._internal("GET", f"/api/2.0/mlflow/metrics/get-history?{query}", None, workspace)
+        entries = sorted(told.get("metrics") or [], key=lambda entry: (int(entry["timestamp"]), int(entry["step"])))
+        return [float(entry["value"]) for entry in entries]
+
     async def experiment_name(self, experiment_id: str, workspace: WorkspaceRef) -> str:
         target = "/api/2.0/mlflow/experiments/get?experiment_id=" + quote(experiment_id, safe="")
         return str((await self._internal("GET", target, None, workspace))["experiment"]["name"])
@@ -243,7 +254,8 @@ class MlflowServer:
             await asyncio.sleep(self._pauses[min(failures, len(self._pauses) - 1)])
 
     def _locked_python(self) -> Path:
-        return tools.ensure(self._services.paths, "mlflow", self._services.log.info) / "bin" / "python"
+        folder = tools.ensure(self._services.paths, "mlflow", self._services.log.info, self._stopped)
+        return folder / "bin" / "python"
 
     async def _serve(self, attempt: asyncio.Future[None]) -> None:
         """One life of the child: completes the attempt when it answers, returns when it ended after that."""

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from azureml_local import log_files
 from azureml_local.jobs import processes
 
-from . import logs
 from .backend import Target
 from .deployment_rules import Probe
 from .upstream import Connection
@@ -239,7 +239,7 @@ class Instance:
         failed = 0
         while failed < probe.failure_threshold:
             await asyncio.sleep(probe.period)
-            logs.trim(self._serving.log)
+            log_files.trim(self._serving.log)
             failed = 0 if await self._probe(probe.timeout) else failed + 1
 
     async def _watch_readiness(self) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import suppress
 from pathlib import Path
+
+from azureml_local.log_files import tail
 
 INFERENCE_SERVER, STORAGE_INITIALIZER = "InferenceServer", "StorageInitializer"
 STEPS = ("SystemSetup", "UserContainerImagePull", "ModelDownload", "UserContainerStart")
@@ -13,24 +14,6 @@ _EVENTS = 200
 _KEPT = 4
 _EXCEPTION = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:Error|Exception|Exit|Interrupt)(?:: .*)?")
 _SERVERS = "azureml_inference_server_http."
-_LARGEST = 64 * 1024 * 1024
-
-
-def tail(file: Path, lines: int) -> str:
-    """The last lines of a file; empty when there is none."""
-    try:
-        with file.open("rb") as handle:
-            size = handle.seek(0, os.SEEK_END)
-            wanted = min(size, 512 * max(lines, 1) + 4096)
-            while True:
-                handle.seek(size - wanted)
-                data = handle.read(wanted)
-                if data.count(b"\n") > lines or wanted == size:
-                    break
-                wanted = min(size, wanted * 4)
-    except OSError:
-        return ""
-    return "\n".join(data.decode(errors="replace").rstrip("\n").split("\n")[-lines:])
 
 
 def cause(text: str) -> str | None:
@@ -38,16 +21,6 @@ def cause(text: str) -> str | None:
     found = [line for line in text.splitlines() if _EXCEPTION.fullmatch(line)]
     own = [line for line in found if not line.startswith(_SERVERS)]
     return (own or found)[-1] if found else None
-
-
-def trim(file: Path) -> None:
-    """Cut a log that became too large down to its end, while servers write to it."""
-    with suppress(OSError):
-        if file.stat().st_size > _LARGEST:
-            kept = tail(file, _EVENTS)
-            with file.open("r+b") as handle:  # the servers append, so they go on behind what is written here
-                handle.truncate(0)
-                handle.write(f"azureml-local: the log was cut at {_LARGEST} bytes; this is its end\n{kept}\n".encode())
 
 
 class Logs:

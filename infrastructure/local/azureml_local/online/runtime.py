@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
+from azureml_local import log_files
 from azureml_local.environments.errors import EnvironmentBuildError
 from azureml_local.errors import AzureError
 from azureml_local.services import Services
@@ -182,7 +183,7 @@ class Runtime:
             await asyncio.to_thread(layout.remove, self._folder / revision)
 
     def _failed(self, code: str, message: str) -> AzureError:
-        cause = logs.cause(logs.tail(self.logs.server, _CAUSE_IN))
-        lines = logs.tail(self.logs.server, _TAIL)
+        cause = logs.cause(log_files.tail(self.logs.server, _CAUSE_IN))
+        lines = log_files.tail(self.logs.server, _TAIL)
         message += f" {cause}" if cause else ""
         return AzureError(400, code, message + (f"\nThe end of the container's log:\n{lines}" if lines else ""))

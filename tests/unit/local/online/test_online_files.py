@@ -153,17 +153,6 @@ def test_what_a_server_finds_in_its_environment(plan: Plan, tmp_path: Path) -> N
     assert "MLFLOW_MODEL_FOLDER" not in found
 
 
-def test_the_end_of_a_log(tmp_path: Path) -> None:
-    file = tmp_path / "a.log"
-    assert logs.tail(file, 5) == ""
-    file.write_text("".join(f"line {number}\n" for number in range(5000)))
-    assert logs.tail(file, 2) == "line 4998\nline 4999"
-    assert logs.tail(file, 6000).count("\n") == 4999
-    long = "x" * 100_000
-    file.write_text(f"{long}\n{long}\n")
-    assert logs.tail(file, 1) == long
-
-
 @pytest.mark.parametrize(
     ("text", "cause"),
     [
@@ -179,22 +168,6 @@ def test_the_end_of_a_log(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_the_cause_in_a_log(text: str, cause: str | None) -> None:
     assert logs.cause(text) == cause
-
-
-def test_a_log_that_grows_too_large_is_cut_while_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs, "_LARGEST", 100_000)
-    file = tmp_path / "a.log"
-    with file.open("ab", buffering=0) as server:
-        server.write(b"before\n" * 10_000)
-        logs.trim(file)
-        assert file.stat().st_size == 70_000
-        server.write(b"more\n" * 10_000)
-        logs.trim(file)
-        server.write(b"after\n")
-    text = file.read_text()
-    assert text.startswith("azureml-local: the log was cut at 100000 bytes; this is its end\nmore\n")
-    assert text.endswith("more\nafter\n")
-    assert len(text) < 2000
 
 
 def test_logs_show_the_revision_that_was_started_last(tmp_path: Path) -> None:
