@@ -110,6 +110,9 @@ class FakeMlflow:
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
     ends: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    histories: dict[str, list[float]] = field(
+        default_factory=dict
+    )  # of the one metric of a run that has several values
     on_run_created: list[Any] = field(default_factory=list)
     on_run_updated: list[Any] = field(default_factory=list)
 
@@ -125,6 +128,11 @@ class FakeMlflow:
         assert (method, target) == ("POST", "/api/2.0/mlflow/runs/log-batch")
         sent = json.loads(body)
         self.metrics[sent["run_id"]] = {entry["key"]: entry["value"] for entry in sent["metrics"]}
+
+    async def metric_history(self, run_id: str, key: str, **_: Any) -> list[float]:
+        if run_id in self.histories:
+            return list(self.histories[run_id])
+        return [value for name, value in self.metrics.get(run_id, {}).items() if name == key]
 
     async def run(self, run_id: str, **_: Any) -> dict[str, Any]:
         metrics = [{"key": name, "value": value, "step": 0} for name, value in self.metrics.get(run_id, {}).items()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import shutil
 from collections.abc import Awaitable, Callable, Mapping
@@ -222,4 +223,7 @@ def _source(plan: Plan) -> dict[str, str]:
     """What Azure notes about where a run comes from."""
     if isinstance(plan.spec, PipelineSpec):
         return {"azureml.runsource": "azureml.PipelineRun", "runSource": "MFE", "runType": "HTTP"}
+    if isinstance(plan.spec, SweepSpec):
+        metric = json.dumps({"name": plan.spec.metric, "goal": plan.spec.goal})
+        return {"azureml.runsource": "hyperdrive", "runTemplate": "HyperDrive", "primary_metric_config": metric}
     return {"_azureml.ComputeTargetType": "amlctrain" if plan.compute else "serverless"}

@@ -1,7 +1,7 @@
 """What a job refers to: environments, components, code, data, models and computes, by any spelling clients use.
 
 `/subscriptions/…/environments/N/versions/V`, with or without `azureml:` before it, `azureml:N:V`, `N:V`,
-`azureml:N@latest`.
+`azureml:N@latest`, `azureml://registries/R/environments/N/{versions/V,labels/latest}`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import re
 from dataclasses import dataclass
 
 from azureml_local.assets import codes, components, data, environments, models, versions
-from azureml_local.environments import curated
 from azureml_local.errors import AzureError
 from azureml_local.routing import WorkspaceRef
 from azureml_local.services import Services
@@ -20,6 +19,7 @@ _KINDS = {kind.collection: kind for kind in (codes.KIND, components.KIND, data.K
 _ARM = re.compile(r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/[^/]+/workspaces/([^/]+)/(.+)", re.IGNORECASE)
 _ASSET = re.compile(r"(\w+)/([^/]+)/versions/([^/]+)", re.IGNORECASE)
 _LABELLED = re.compile(r"(\w+)/([^/]+)/labels/([^/]+)", re.IGNORECASE)
+_REGISTRIES = "azureml://registries/"
 _SHORT = re.compile(r"([^/:@]+)(?::([^/:@]+)|@([^/:@]+))")
 
 
@@ -39,9 +39,9 @@ class UnknownReferenceError(ValueError):
 
 def asset(services: Services, workspace: WorkspaceRef, reference: str, collection: str) -> Asset:
     """The asset version that a reference names. Raises UnknownReferenceError."""
-    if collection == "environments" and (found := _from_registry(reference)) is not None:
-        return found
     kind = _KINDS[collection]
+    if reference.startswith(_REGISTRIES):
+        return _from_registry(services, workspace, kind, reference)
     name, version = _name_and_version(workspace, reference, collection)
     if version is None:
         document = versions.latest(services, kind, workspace, name)
@@ -60,13 +60,17 @@ def asset(services: Services, workspace: WorkspaceRef, reference: str, collectio
     return Asset(str(document["id"]), name, str(document["name"]), document["properties"])
 
 
-def _from_registry(reference: str) -> Asset | None:
-    """An environment of Microsoft's own registry, `azureml://registries/azureml/environments/sklearn-1.5/labels/latest`."""
-    image = curated.image_of(reference) if reference.startswith("azureml://registries/") else None
-    if image is None or curated.by_name(reference) is None:
-        return None
-    version = reference.rstrip("/").rpartition("/")[2]
-    return Asset(reference, curated.bare_name(reference), version, {"image": image})
+def _from_registry(services: Services, workspace: WorkspaceRef, kind: versions.Kind, reference: str) -> Asset:
+    """A version in a registry, `azureml://registries/azureml/environments/sklearn-1.5/labels/latest` for one."""
+    try:
+        if kind is environments.KIND:
+            document = environments.resolve(services, workspace, reference)
+        else:
+            document = versions.resolve(services, kind, workspace, reference)
+    except AzureError as error:
+        raise UnknownReferenceError(error.message) from error
+    name = str(document["id"]).split("/")[-3]
+    return Asset(str(document["id"]), name, str(document["name"]), document["properties"])
 
 
 def _name_and_version(workspace: WorkspaceRef, reference: str, collection: str) -> tuple[str, str | None]:
@@ -79,10 +83,6 @@ def _name_and_version(workspace: WorkspaceRef, reference: str, collection: str) 
             return match[2], match[3]
         if (match := _LABELLED.fullmatch(text)) and match[1].lower() == collection and match[3] == "latest":
             return match[2], None
-    elif text.startswith("azureml://registries/"):
-        raise UnknownReferenceError(
-            f"'{reference}' is in a registry. The local workspace has no registries: register it in the workspace."
-        )
     elif short := _SHORT.fullmatch(text):
         if short[3] is None:
             return short[1], short[2]
@@ -95,7 +95,9 @@ def _name_and_version(workspace: WorkspaceRef, reference: str, collection: str) 
 
 
 def is_asset_id(text: str, collection: str) -> bool:
-    """Whether this text is the ARM id of an asset version of one collection."""
+    """Whether this text is the id of an asset version of one collection, in a workspace or in a registry."""
+    if text.startswith(_REGISTRIES):
+        return text.removeprefix(_REGISTRIES).split("/")[1:2] == [collection]
     arm = _ARM.fullmatch(text.removeprefix("azureml:"))
     match = _ASSET.fullmatch(arm[2]) if arm else None
     return bool(match and match[1].lower() == collection)

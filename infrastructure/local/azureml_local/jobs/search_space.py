@@ -25,15 +25,17 @@ PARAMETERS = {
     "qlognormal": ("mu", "sigma", "q"),
 }
 
+BAYESIAN = ("choice", "uniform", "quniform")
+
 Space = Mapping[str, tuple[str, list[Any]]]
 
 
-def sample(space: Space, generator: random.Random) -> dict[str, Any]:
+def sample(space: Space, generator: random.Random, log_base: float = math.e) -> dict[str, Any]:
     """One point, drawn at random."""
-    return {name: _draw(kind, given, generator) for name, (kind, given) in space.items()}
+    return {name: _draw(kind, given, generator, log_base) for name, (kind, given) in space.items()}
 
 
-def _draw(kind: str, given: list[Any], generator: random.Random) -> Any:
+def _draw(kind: str, given: list[Any], generator: random.Random, log_base: float) -> Any:
     if kind == "choice":
         return generator.choice(given[0])
     if kind == "randint":
@@ -41,7 +43,7 @@ def _draw(kind: str, given: list[Any], generator: random.Random) -> Any:
     first, second = float(given[0]), float(given[1])
     value = generator.gauss(first, second) if kind.endswith("normal") else generator.uniform(first, second)
     if "log" in kind:
-        value = math.exp(value)
+        value = log_base**value
     if kind.startswith("q"):
         step = float(given[2])
         value = round(value / step) * step
@@ -56,12 +58,14 @@ def grid(space: Space) -> Iterator[dict[str, Any]]:
         yield dict(zip(names, values, strict=True))
 
 
-def points(space: Space, sampling: str, seed: int | None, count: int) -> list[dict[str, Any]]:
+def points(
+    space: Space, sampling: str, seed: int | None, count: int, log_base: float | None = None
+) -> list[dict[str, Any]]:
     """The points that a sweep tries, `count` at most. Random ones are the same for the same seed."""
     if sampling == "grid":
         return list(itertools.islice(grid(space), count))
     generator = random.Random(seed)  # noqa: S311 - not a secret
-    return [sample(space, generator) for _ in range(count)]
+    return [sample(space, generator, log_base or math.e) for _ in range(count)]
 
 
 def problem(kind: str, given: list[Any], sampling: str) -> str | None:
@@ -78,4 +82,6 @@ def problem(kind: str, given: list[Any], sampling: str) -> str | None:
         return "min_value is greater than max_value"
     if sampling == "grid" and kind != "choice":
         return f"grid sampling needs choices, but this is {kind}"
+    if sampling == "bayesian" and kind not in BAYESIAN:
+        return f"bayesian sampling supports {', '.join(BAYESIAN)}, but this is {kind}"
     return None

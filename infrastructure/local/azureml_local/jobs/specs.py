@@ -10,6 +10,7 @@ from typing import Any
 from azureml_local.environments.spec import EnvironmentSpec
 
 from .bindings import ParentInput, StepOutput
+from .early_termination import Policy
 from .references import Asset
 from .values import Data, InputPort, Literal, OutputPort, Value
 
@@ -125,6 +126,7 @@ class SweepSpec:
     """A sweep: the same command with values drawn from a search space.
 
     space: `{"lr": ("uniform", [0.1, 1])}`.  sampling: random, grid or bayesian.  Timeouts in seconds.
+    log_base: of random values on a logarithmic scale; e when None.
     """
 
     trial: CommandSpec
@@ -136,7 +138,8 @@ class SweepSpec:
     max_trials: int
     max_concurrent: int
     timeout: float | None = None
-    early_termination: Mapping[str, Any] | None = None
+    early_termination: Policy | None = None
+    log_base: float | None = None
     kind: str = "sweep"
 
     @property

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from azureml_local.errors import not_implemented
-
 from . import search_space
 from .command_reader import CommandReader
+from .early_termination import read_policy
 from .problems import Problems
 from .references import Asset
 from .specs import CommandSpec, SweepSpec, seconds, with_defaults
@@ -49,7 +48,7 @@ class SweepReader:
         return self._sweep(
             spec,
             space,
-            algorithm={"type": algorithm.get("samplingAlgorithmType"), "seed": algorithm.get("seed")},
+            algorithm={**algorithm, "type": algorithm.get("samplingAlgorithmType")},
             objective=given.get("objective") or {},
             limits=given.get("limits") or {},
             early_termination=given.get("earlyTermination"),
@@ -95,9 +94,7 @@ class SweepReader:
     ) -> SweepSpec | None:
         before = len(self._problems.found)
         sampling = str(algorithm.get("type") or "random").lower()
-        if sampling == "bayesian":
-            raise not_implemented("bayesian sampling; use random or grid")
-        if sampling not in ("random", "grid"):
+        if sampling not in ("random", "grid", "bayesian"):
             self._problems.add(_at(where, "sampling_algorithm"), f"'{sampling}' is not one of random, grid, bayesian")
         if not space:
             self._problems.add(_at(where, "search_space"), "a search space is missing")
@@ -108,13 +105,17 @@ class SweepReader:
         metric = str(objective.get("primaryMetric") or objective.get("primary_metric") or "")
         if goal not in ("minimize", "maximize") or not metric:
             self._problems.add(_at(where, "objective"), "needs a goal (minimize or maximize) and a primary_metric")
-        if early_termination:
-            self._problems.warn("early_termination is ignored: every trial of a sweep runs to its end")
+        policy = None
+        if isinstance(early_termination, Mapping):
+            policy = read_policy(early_termination, _at(where, "early_termination"), self._problems)
+        if str(algorithm.get("rule") or "random").lower() != "random":
+            self._problems.warn(f"rule: {algorithm['rule']} is ignored: values are drawn independently of each other")
+        log_base = self._log_base(algorithm.get("logbase"), _at(where, "sampling_algorithm.logbase"))
         found = {str(name).replace("_", "").lower(): value for name, value in limits.items()}
         total = int(found.get("maxtotaltrials") or _MOST_TRIALS)
-        if sampling == "random" and not found.get("maxtotaltrials"):
+        if sampling != "grid" and not found.get("maxtotaltrials"):
             self._problems.add(
-                _at(where, "limits.max_total_trials"), "is missing: random sampling never ends by itself"
+                _at(where, "limits.max_total_trials"), f"is missing: {sampling} sampling never ends by itself"
             )
         if trial is None or len(self._problems.found) > before:
             return None
@@ -128,7 +129,20 @@ class SweepReader:
             max_trials=total,
             max_concurrent=int(found.get("maxconcurrenttrials") or total),
             timeout=seconds(found.get("timeout")) or None,
+            early_termination=policy,
+            log_base=log_base,
         )
+
+    def _log_base(self, given: object, where: str) -> float | None:
+        if given in (None, "", "e"):
+            return None
+        try:
+            base = float(str(given))
+        except ValueError:
+            base = 0.0
+        if base <= 0:
+            self._problems.add(where, f"must be a number above 0 or 'e', but '{given}' was given")
+        return base
 
 
 def _at(where: str, field: str) -> str:

@@ -1,28 +1,33 @@
 """Sweeps: trials of one command with values drawn from a search space; the best one's outputs are the sweep's.
 
-The best trial is the one whose run has the lowest (or highest) last value of the primary metric in MLflow.
+The best trial is the completed one whose run has the lowest (or highest) value of the primary metric in MLflow.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from azureml_local import uris
 from azureml_local.mlflow_server import MlflowUnavailableError, RunNotFoundError
 
-from . import data, search_space, states
+from . import data, states
+from .early_termination import Judge
 from .engine import Engine, Work
 from .errors import JobFailedError, TimedOutError
 from .pipeline_runner import noted
 from .runs import Run
+from .samplers import sampler_of
 from .specs import OutputSetting, SweepSpec
 from .values import Data, Literal, Value, as_text
 
 BEST = "best_child_run_id"  # clients download a sweep's outputs from this run
+WATCH_SECONDS = 1.0  # between two looks at the metrics of running trials
 Execute = Callable[[Work], Awaitable[dict[str, Data]]]
 
 
@@ -37,6 +42,9 @@ class SweepRunner:
         self._diary = engine.diary(work.run)
         self._done: list[tuple[float, Run, dict[str, Data]]] = []
         self._failures: dict[int, tuple[str, str]] = {}
+        self._running: dict[int, Run] = {}
+        self._logged: dict[int, list[float]] = {}  # the metric's values by trial
+        self._stopped: dict[int, str] = {}
 
     async def __call__(self) -> dict[str, Data]:
         """Returns the best trial's outputs. Raises JobFailedError when no trial completed with the metric."""
@@ -57,22 +65,55 @@ class SweepRunner:
 
     async def _run_trials(self) -> None:
         spec = self._spec
-        points = search_space.points(spec.space, spec.sampling, spec.seed, spec.max_trials)
-        places = asyncio.Semaphore(spec.max_concurrent)
+        sampler = await sampler_of(spec, self._engine.services.paths)
+        numbers = itertools.count()
 
-        async def one(number: int, point: Mapping[str, Any]) -> None:
-            async with places:
-                await self._trial(number, point)
+        async def one_after_the_other() -> None:
+            while (point := await sampler.next()) is not None:
+                await sampler.tell(point, await self._trial(next(numbers), point))
 
-        tasks = [asyncio.create_task(one(number, point)) for number, point in enumerate(points)]
+        places = min(spec.max_concurrent, spec.max_trials)
+        tasks = [asyncio.create_task(one_after_the_other()) for _ in range(places)]
+        watch = asyncio.create_task(self._watch())
         try:
             await asyncio.gather(*tasks)
         finally:
-            for task in tasks:
+            for task in (*tasks, watch):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            *_, watched = await asyncio.gather(*tasks, watch, return_exceptions=True)
+            if isinstance(watched, Exception):  # the trials ran all the same, to their own ends
+                self._engine.services.log.error("sweep %s: early termination", self._work.run.name, exc_info=watched)
+            await sampler.close()
 
-    async def _trial(self, number: int, point: Mapping[str, Any]) -> None:
+    # -- early termination ---------------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        """Stop trials that the policy gives up, as long as there are any."""
+        if self._spec.early_termination is None:
+            return
+        judge = Judge(self._spec.early_termination, minimize=self._spec.goal == "minimize")
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            for number, run in list(self._running.items()):
+                with suppress(MlflowUnavailableError, RunNotFoundError):  # not there yet, or not now: next time
+                    self._logged[number] = await self._history(run)
+            for number, reason in judge.to_stop(self._logged, list(self._running)).items():
+                self._stop(number, reason)
+
+    def _stop(self, number: int, reason: str) -> None:
+        run = self._running[number]
+        task = self._engine.tasks.get((run.workspace, run.name))
+        if task is None or number in self._stopped:
+            return
+        self._stopped[number] = reason
+        self._diary.write(f"trial {run.name} is stopped early: {reason}")
+        self._engine.enter(run, states.CANCEL_REQUESTED)
+        task.cancel()
+
+    # -- one trial -----------------------------------------------------------------------------------------------
+
+    async def _trial(self, number: int, point: Mapping[str, Any]) -> float | None:
+        """Run one trial to its end. Returns the best value of its metric, None when it failed or logged none."""
         work, spec = self._work, self._spec
         inputs: dict[str, Value] = {**work.inputs, **{name: Literal(as_text(value)) for name, value in point.items()}}
         run = self._engine.runs.add(
@@ -94,27 +135,47 @@ class SweepRunner:
         )
         # What is to be registered is the best trial's output, not every trial's.
         outputs = {name: OutputSetting(type=setting.type, mode=setting.mode) for name, setting in work.outputs.items()}
+        self._note_point(run, point)
+        self._running[number] = run
         try:
             made = await self._execute(replace(work, run=run, spec=spec.trial, inputs=inputs, outputs=outputs))
-            value = await self._metric(run)
+            logged = self._logged[number] = await self._metric(run)
         except JobFailedError as failure:
+            if number in self._stopped:
+                return self._best(self._logged[number])
             self._failures[number] = (run.name, failure.message + (f"\n{failure.tail}" if failure.tail else ""))
             self._diary.write(f"trial {run.name} failed: {failure.message}")
-            return
-        if value is None:
+            return None
+        finally:
+            del self._running[number]
+        if not logged:
             self._failures[number] = (run.name, f"It did not log the metric '{spec.metric}'.")
             self._diary.write(f"trial {run.name} did not log {spec.metric}")
-            return
+            return None
+        value = self._best(logged)
         self._done.append((value, run, made))
         self._diary.write(f"trial {run.name} {json.dumps(dict(point))}: {spec.metric} = {value}")
+        return value
 
-    async def _metric(self, run: Run) -> float | None:
+    def _note_point(self, run: Run, point: Mapping[str, Any]) -> None:
+        """The sweep itself is tagged with what each trial tries."""
+        tag = {run.name: json.dumps(dict(point))}
+        self._engine.runs.change(self._work.run, lambda current: replace(current, tags={**current.tags, **tag}))
+
+    async def _metric(self, run: Run) -> list[float]:
         try:
-            told = await self._engine.services.mlflow.run(run.name, workspace=self._engine.workspace_of(run))
+            return await self._history(run)
         except (MlflowUnavailableError, RunNotFoundError) as error:
             raise JobFailedError("TrackingUnavailable", f"Its metrics could not be read: {error}") from error
-        logged = {entry["key"]: float(entry["value"]) for entry in told["data"].get("metrics") or []}
-        return logged.get(self._spec.metric)
+
+    async def _history(self, run: Run) -> list[float]:
+        workspace = self._engine.workspace_of(run)
+        return await self._engine.services.mlflow.metric_history(run.name, self._spec.metric, workspace=workspace)
+
+    def _best(self, values: list[float]) -> float:
+        return min(values) if self._spec.goal == "minimize" else max(values)
+
+    # -- the end -------------------------------------------------------------------------------------------------
 
     def _finish(self) -> dict[str, Data]:
         sign = -1 if self._spec.goal == "maximize" else 1
@@ -127,7 +188,7 @@ class SweepRunner:
             )
             if asset is not None:
                 record[name]["asset"] = asset
-        properties = {BEST: best.name, "score": str(value), "runTemplate": "HyperDrive"}
+        properties = {BEST: best.name, "score": str(value), "best_metric_status": "Succeeded"}
         self._engine.runs.change(
             self._work.run,
             lambda current: replace(current, outputs=record, properties={**current.properties, **properties}),
@@ -141,6 +202,8 @@ class SweepRunner:
         return data.Output(name, made.type, made.uri, path, None, self._work.outputs[name])
 
     def _failure(self) -> JobFailedError:
+        if not self._failures:
+            return JobFailedError("UserError", f"All {len(self._stopped)} trials were stopped early.")
         name, reason = self._failures[min(self._failures)]
         return JobFailedError(
             "UserError", f"None of the {len(self._failures)} trials completed with a value. {name}: {reason}"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from azureml_local.errors import AzureError
-from azureml_local.jobs import search_space
+from azureml_local.jobs import search_space, sweep_runner
 from azureml_local.jobs.planning import plan_of
 from azureml_local.jobs.processes import Launch
 from support.local_jobs import Jobs, pipeline, step
@@ -163,6 +163,27 @@ def test_a_time_limit_ends_a_sweep_and_keeps_what_is_done(jobs: Jobs) -> None:
             {"trial": {"command": "x ${{search_space.rate}}", "environmentId": "azureml:plain:1"}},
             "trial.command: '${{search_space.rate}}' is not declared",
         ),
+        (
+            {"searchSpace": {"lr": ["normal", [1, 2]]}, "samplingAlgorithm": {"samplingAlgorithmType": "Bayesian"}},
+            "search_space.lr: bayesian sampling supports choice, uniform, quniform, but this is normal",
+        ),
+        (
+            {"samplingAlgorithm": {"samplingAlgorithmType": "Bayesian"}, "limits": {}},
+            "limits.max_total_trials: is missing: bayesian sampling never ends by itself",
+        ),
+        (
+            {"samplingAlgorithm": {"samplingAlgorithmType": "Random", "logbase": "ten"}},
+            "sampling_algorithm.logbase: must be a number above 0 or 'e', but 'ten' was given",
+        ),
+        ({"earlyTermination": {"policyType": "Bandit"}}, "early_termination: bandit needs either a slack_factor or"),
+        (
+            {"earlyTermination": {"policyType": "Hyperband"}},
+            "'Hyperband' is not one of bandit, median_stopping, truncation_selection",
+        ),
+        (
+            {"earlyTermination": {"policyType": "TruncationSelection"}},
+            "early_termination: truncation_percentage must be from 1 to 99, but 0 was given",
+        ),
     ],
 )
 def test_bad_sweeps_are_refused(jobs: Jobs, change: dict[str, Any], message: str) -> None:
@@ -172,13 +193,53 @@ def test_bad_sweeps_are_refused(jobs: Jobs, change: dict[str, Any], message: str
     assert refused.value.status == 400
 
 
-def test_bayesian_sampling_is_not_pretended(jobs: Jobs) -> None:
-    with pytest.raises(AzureError, match="bayesian sampling") as refused:
-        plan_of(jobs.services, jobs.workspace, sweep(samplingAlgorithm={"samplingAlgorithmType": "Bayesian"}))
-    assert refused.value.status == 501
+def test_a_stopped_trial_is_canceled_and_the_others_go_on(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep_runner, "WATCH_SECONDS", 0.005)
+
+    async def program(launch: Launch) -> int:
+        rate = float(launch.arguments[2].split()[2])
+        run = launch.environment["AZUREML_RUN_ID"]
+        for epoch in range(4):
+            jobs.mlflow.histories.setdefault(run, []).append(rate * (epoch + 1))
+            await asyncio.sleep(0.03)
+        if rate < 0.3:
+            await asyncio.sleep(3600)  # only the policy ends it
+        return 0
+
+    jobs.launcher.programs["train"] = program
+    policy = {"policyType": "Bandit", "slackFactor": 0.2, "evaluationInterval": 2, "delayEvaluation": 3}
+    limits = {"maxTotalTrials": 3, "maxConcurrentTrials": 3}
+    run = asyncio.run(jobs.run(sweep(earlyTermination=policy, limits=limits)))
+    assert run.status == "Completed", run.error
+    trials = jobs.children()
+    assert {name: trial.status for name, trial in trials.items()} == {
+        "0": "Canceled",
+        "1": "Canceled",
+        "2": "Completed",
+    }
+    assert run.properties["best_child_run_id"] == "job_2"
+    assert run.properties["score"] == "1.2"
+    assert run.tags == {f"job_{n}": f'{{"lr": {rate}}}' for n, rate in enumerate((0.1, 0.2, 0.3))}
+    assert "trial job_0 is stopped early: its best value 0.4 is worse than " in (
+        jobs.log("job", "system_logs/lifecycle.log")
+    )
+    assert jobs.launcher.alive == {}
 
 
-def test_early_termination_is_ignored_with_a_warning(jobs: Jobs) -> None:
-    policy = {"policyType": "Bandit", "slackFactor": 0.1}
-    plan = plan_of(jobs.services, jobs.workspace, sweep(earlyTermination=policy))
-    assert plan.warnings == ("early_termination is ignored: every trial of a sweep runs to its end",)
+def test_values_on_a_logarithmic_scale_have_the_base_that_is_asked_for() -> None:
+    space: search_space.Space = {"a": ("loguniform", [-3, -1])}
+    values = [point["a"] for point in search_space.points(space, "random", 1, 50, 10.0)]
+    assert 0.001 <= min(values) < 0.01 < max(values) <= 0.1
+
+
+def test_what_a_sweep_says_of_itself(jobs: Jobs) -> None:
+    jobs.launcher.programs["train"] = logs_metric(jobs)
+    run = asyncio.run(jobs.run(sweep()))
+    assert run.properties == {
+        "azureml.runsource": "hyperdrive",
+        "runTemplate": "HyperDrive",
+        "primary_metric_config": '{"name": "acc", "goal": "maximize"}',
+        "best_child_run_id": "job_1",
+        "score": "0.2",
+        "best_metric_status": "Succeeded",
+    }
