@@ -11,7 +11,7 @@ from typing import TextIO
 from az_cli import Az, Launch, launch
 from cancellation import Cancelled, signals_raise
 from clock import Clock, SystemClock
-from errors import ActionError
+from errors import ActionError, ExitCode, unforeseen
 from github import Runner
 from inputs import Inputs
 from rest import Rest
@@ -68,3 +68,7 @@ def run(
         except Cancelled as cancelled:
             runner.say(f"{title}: cancelled.")
             return cancelled.exit_code
+        except Exception as error:  # noqa: BLE001 - told like any other failure, and the traceback for whoever mends it
+            runner.traceback(error)
+            runner.fail(title, unforeseen(error))
+            return int(ExitCode.DEFECT)

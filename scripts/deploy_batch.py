@@ -7,67 +7,42 @@ calls, everything else REST.
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 import sys
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
+import deployment
 import traffic
 from action import Context, run
-from az_cli import ML_EXTENSION
-from az_create import Creator
 from batch_report import Report, render
 from batch_scoring import Scoring, Source, new_job_name, read_source
 from cancellation import Cancelled, cancel_job
-from deploy_lock import Lock, owner_of
-from deployment_files import (
-    DEPLOYMENT,
-    ENDPOINT,
-    MODEL,
-    DeploymentFile,
-    EndpointFile,
-    ModelVersion,
-    amend,
-    endpoint_name,
-    read_deployment,
-    read_endpoint,
-    resolve_model,
-)
-from endpoints import BATCH, Endpoint, state_of
+from deployment import AT_ONCE, UNDO, Rejected, Site, carry_out
+from endpoints import BATCH, state_of
 from errors import ActionError, ExitCode
 from inputs import COMPUTE, Inputs
 from job_report import failed_step, failure_text
 from known_failures import failure
 from predictions import count_rows, first_rows, input_rows
-from rollout import AT_ONCE, UNDO, Rejected, model_of
-from session import Session
-from workspace import Workspace
 
 TITLE = "deploy-batch"
 
 
 @dataclass(frozen=True)
 class Order:
-    """The inputs. `timeout` in seconds; `rows` is -1 where they are not checked."""
+    """The inputs. `rows` is -1 where they are not checked."""
 
-    endpoint_file: EndpointFile
-    deployment_file: DeploymentFile
-    endpoint_name: str
-    deployment_name: str
-    model: str
+    common: deployment.Order
     cluster: str
     source: Source | None
     rows: int
     folder: Path
     make_default: bool
-    timeout: float
-    extension: str
 
 
 def read_order(inputs: Inputs) -> Order:
     """Reads and checks what to deploy; problems are collected in `inputs`."""
+    common = deployment.read(inputs, minutes=120, most=60 * 24 * 30)
     source = None
     if inputs.raw("input"):
         try:
@@ -83,18 +58,12 @@ def read_order(inputs: Inputs) -> Order:
     elif source is not None and folder.is_dir() and any(folder.iterdir()):
         inputs.wrong("output-folder", str(folder), "it is not empty; predictions must not mix with other files")
     return Order(
-        endpoint_file=read_endpoint(inputs),
-        deployment_file=read_deployment(inputs),
-        endpoint_name=inputs.text("endpoint-name", pattern=ENDPOINT[0], allowed=ENDPOINT[1]),
-        deployment_name=inputs.text("deployment-name", pattern=DEPLOYMENT[0], allowed=DEPLOYMENT[1]),
-        model=inputs.text("model", pattern=MODEL[0], allowed=MODEL[1]),
+        common=common,
         cluster=inputs.text("cluster-name", pattern=COMPUTE[0], allowed=COMPUTE[1]),
         source=source,
         rows=rows,
         folder=folder,
         make_default=inputs.boolean("set-default", default=True),
-        timeout=60.0 * inputs.integer("timeout-minutes", default=120, low=1, high=60 * 24 * 30),
-        extension=inputs.text("ml-extension-version", default=ML_EXTENSION, pattern=r"\d+\.\d+\.\d+"),
     )
 
 
@@ -104,28 +73,17 @@ class Deploy:
 
     context: Context
     order: Order
-    session: Session
-    workspace: Workspace
-    model: ModelVersion
-    endpoint: Endpoint
-    lock: Lock
-    creator: Creator
+    site: Site
     scoring: Scoring
     report: Report
     began: float
 
-    @property
-    def deadline(self) -> float:
-        return self.began + self.order.timeout
-
-    def _left(self) -> float:
-        return max(1.0, self.deadline - self.context.clock.monotonic())
-
     def forward(self) -> None:
         """Everything until the new deployment is the default."""
         runner = self.context.runner
-        with runner.group(f"Endpoint {self.endpoint.name}"):
-            self._ensure_endpoint()
+        with runner.group(f"Endpoint {self.site.endpoint.name}"):
+            properties = self.site.ensure_endpoint().get("properties") or {}
+            self.report.uri = str(properties.get("scoringUri") or "")
             self._take()
         with runner.group(f"Deployment {self.report.deployment}"):
             self._create()
@@ -134,34 +92,20 @@ class Deploy:
                 self._score(self.order.source)
         if self.order.make_default:
             wanted = {self.report.deployment: 100}
-            self.lock.set_traffic(wanted, self.deadline, "Setting the default deployment")
+            self.site.lock.set_traffic(wanted, self.site.deadline, "Setting the default deployment")
             self.report.after = self.report.deployment
-            runner.say(f"The default of {self.endpoint.name} is {self.report.deployment}.")
-        self.lock.release(self.deadline)
-
-    def _tags(self) -> list[str]:
-        return [f"tags.{key}={value}" for key, value in self.context.runner.tags().items()]
-
-    def _ensure_endpoint(self) -> None:
-        found = self.endpoint.settled_or_gone(self.deadline)
-        name, file = self.endpoint.name, self.order.endpoint_file.path
-        if found is None:  # an update from the file would take the default away from an endpoint that exists
-            told = self.creator.create(
-                ["batch-endpoint", "create", "--file", str(file), "--name", name, "--set", *self._tags()],
-                f"Creating endpoint {name}",
-                self._left(),
-            )
-            found = self.endpoint.find()
-            if found is None:
-                raise failure(f"Endpoint {name} could not be created from {file}.", told or "az reported success")
-        self.report.uri = str((found.get("properties") or {}).get("scoringUri") or "")
+            runner.say(f"The default of {self.site.endpoint.name} is {self.report.deployment}.")
+        try:
+            self.site.lock.release(max(self.site.deadline, self.context.clock.monotonic() + UNDO))
+        except ActionError as error:  # everything that was asked for is done
+            runner.warning(f"The endpoint's mark could not be removed: {error.reason}", title=TITLE)
 
     def _take(self) -> None:
-        self.lock.acquire(self.order.timeout + UNDO, self.deadline)
-        live = self.lock.before
+        self.site.lock.acquire(self.order.common.timeout + UNDO, self.site.deadline)
+        live = self.site.lock.before
         self.report.before = self.report.after = next(iter(live), "")
-        existing = [str(each["name"]) for each in self.endpoint.deployments()]
-        self.report.deployment = self.order.deployment_name or traffic.idle_name(existing, live)
+        existing = [str(each["name"]) for each in self.site.endpoint.deployments()]
+        self.report.deployment = self.order.common.name or traffic.idle_name(existing, live)
         self.context.runner.output("deployment-name", self.report.deployment)
         if live.get(self.report.deployment):
             self.context.runner.warning(
@@ -171,27 +115,27 @@ class Deploy:
             )
 
     def _create(self) -> None:
-        name, file, order = self.report.deployment, self.order.deployment_file, self.order
-        if order.cluster and self.workspace.compute(order.cluster) is None:
+        name, file, order = self.report.deployment, self.order.common.deployment_file, self.order
+        if order.cluster and self.site.workspace.compute(order.cluster) is None:
             raise ActionError(
-                f"There is no cluster {order.cluster} in workspace {self.workspace.name}.",
+                f"There is no cluster {order.cluster} in workspace {self.site.workspace.name}.",
                 fix="Make it with the action create-compute, or correct cluster-name.",
                 exit_code=ExitCode.BAD_INPUT,
             )
-        settings = [f"model={self.model.reference}"] if self.model.reference else []
+        settings = [f"model={self.site.model.reference}"] if self.site.model.reference else []
         if order.cluster:
             key = "settings.default_compute" if file.kind == "pipeline" else "compute"
             settings.append(f"{key}=azureml:{order.cluster}")
         what = f"Deployment {name} of {self.report.model or file.path}"
-        told = self.creator.create(
+        told = self.site.creator.create(
             [
                 "batch-deployment", "create", "--file", str(file.path), "--name", name,
-                "--endpoint-name", self.endpoint.name, "--set", *settings, *self._tags(),
+                "--endpoint-name", self.site.endpoint.name, "--set", *settings, *self.site.tags(),
             ],
             f"Creating deployment {name}",
-            self._left(),
+            self.site.left(),
         )  # fmt: skip
-        found = self.endpoint.settled_deployment(name, self.deadline)
+        found = self.site.endpoint.settled_deployment(name, self.site.deadline)
         if found is None or told:
             raise failure(f"{what} could not be created.", told or "az reported success, but there is no deployment")
         if state_of(found) != "Succeeded":
@@ -207,7 +151,7 @@ class Deploy:
         scoring.invoke(report.deployment, kind, uri)
         runner.output("job-name", scoring.name)
         self._note_job()
-        status = scoring.follow(self._left(), lambda text: runner.warning(text, title=TITLE))
+        status = scoring.follow(self.site.left(), lambda text: runner.warning(text, title=TITLE))
         self._note_job()
         if status != "Completed":
             raise ActionError(f"Job {scoring.name} ended as {status}.", exit_code=ExitCode.JOB_FAILED)
@@ -218,10 +162,7 @@ class Deploy:
         runner.output("rows", str(report.rows))
         runner.say(f"{report.rows} rows in {len(files)} file{'s' if len(files) != 1 else ''} in {report.folder}")
         if self.order.rows >= 0 and report.rows != self.order.rows:
-            raise Rejected(
-                f"The predictions have {report.rows} rows, {self.order.rows} were expected (expect-rows).",
-                exit_code=ExitCode.REJECTED,
-            )
+            raise Rejected(f"The predictions have {report.rows} rows, {self.order.rows} were expected (expect-rows).")
         if report.rows_in is not None and report.rows != report.rows_in:
             runner.warning(f"{report.rows_in} rows went in, {report.rows} came out.", title=TITLE)
 
@@ -235,7 +176,16 @@ class Deploy:
     def tell(self, headline: str, reason: str = "") -> None:
         """The summary, at any end."""
         self.report.seconds = self.context.clock.monotonic() - self.began
-        self.context.runner.summary(render(self.report, headline, reason, self.workspace))
+        self.context.runner.summary(render(self.report, headline, reason, self.site.workspace))
+
+    def done(self) -> int:
+        """It is there, has scored what it should, and is the default where it should be."""
+        report = self.report
+        done = f"{report.rows} rows scored with" if report.rows is not None else "Deployed"
+        self.tell(f"✅ {done} {report.model or report.deployment}")
+        default = f"the default is {report.after}" if report.after else "there is no default"
+        self.context.runner.say(f"{done} {report.model or report.deployment}; {default}.")
+        return int(ExitCode.OK)
 
     def failed(self, error: ActionError) -> int:
         """Stop what runs, free the endpoint, tell, and the exit code."""
@@ -243,12 +193,12 @@ class Deploy:
         text = error.text()
         if self.scoring.invoked:
             if error.exit_code == ExitCode.TIMEOUT:
-                cancel_job(self.workspace, self.scoring.name, runner, self.context.clock)
+                cancel_job(self.site.workspace, self.scoring.name, runner, self.context.clock)
             self._note_job()
         try:
-            self.lock.release(self.context.clock.monotonic() + UNDO)
+            self.site.lock.release(self.context.clock.monotonic() + UNDO)
         except ActionError as another:
-            text += f"\nThe endpoint's mark could not be removed: {another.detail or another.what}"
+            text += f"\nThe endpoint's mark could not be removed: {another.reason}"
         if report.deployment and report.deployment != report.before:
             text += f"\nThe default of {report.endpoint} is still {report.before or 'none'}."
         told = text + (f"\n{failure_text(report.failed)}" if report.failed else "")
@@ -260,12 +210,12 @@ class Deploy:
         """Cancel the job at once, free the endpoint, tell, and the exit code."""
         runner, clock = self.context.runner, self.context.clock
         if self.scoring.invoked:
-            self.workspace.rest.attempts = 2  # there is no time for patience
-            cancel_job(self.workspace, self.scoring.name, runner, clock, may_appear=not self.scoring.job)
+            self.site.workspace.rest.attempts = 2  # there is no time for patience
+            cancel_job(self.site.workspace, self.scoring.name, runner, clock, may_appear=not self.scoring.job)
         try:
-            self.lock.release(clock.monotonic() + AT_ONCE)
+            self.site.lock.release(clock.monotonic() + AT_ONCE)
         except ActionError as error:
-            runner.say(f"The endpoint's mark stays until it ends by itself: {error.detail or error.what}")
+            runner.say(f"The endpoint's mark stays until it ends by itself: {error.reason}")
         self.tell("🚫 Cancelled")
         runner.say(f"{TITLE}: cancelled.")
         return cancelled.exit_code
@@ -278,33 +228,10 @@ def deploy_batch(context: Context) -> int:
     target = context.target()
     order = read_order(inputs)
     inputs.check()
-    session, workspace = context.sign_in(target)
-    model = resolve_model(workspace, model_of(order.deployment_file, order.model))
-    name = endpoint_name(order.endpoint_name, order.endpoint_file, model.name, workspace.id)
-    endpoint = Endpoint(workspace, BATCH, name, context.clock, runner.say)
-    unique = hashlib.sha256(f"{runner.env.get('GITHUB_ACTION', '')} {secrets.token_hex(8)}".encode()).hexdigest()[:12]
-    lock = Lock(
-        endpoint, owner_of(runner.env, unique), runner.run_url, runner.say,
-        amend=partial(amend, order.endpoint_file, runner.tags()),
-    )  # fmt: skip
-    runner.output("endpoint-name", name)
-    runner.output("lock", lock.owner)  # now, so that a workflow's `if: cancelled()` step knows it
-    shown = f"{model.name}:{model.version}" if model.version else model.reference.removeprefix("azureml:")
-    report = Report(name, model=shown, run_url=runner.run_url)
-    scoring = Scoring(endpoint, session, context.transport, runner, new_job_name(runner.env))
-    creator = Creator(context.az, session, workspace, runner, context.clock, order.extension)
-    deploy = Deploy(context, order, session, workspace, model, endpoint, lock, creator, scoring, report, began)
-    try:
-        deploy.forward()
-    except Cancelled as cancelled:
-        return deploy.cancelled(cancelled)
-    except ActionError as error:
-        return deploy.failed(error)
-    done = f"{report.rows} rows scored with" if report.rows is not None else "Deployed"
-    deploy.tell(f"✅ {done} {report.model or report.deployment}")
-    default = f"the default is {report.after}" if report.after else "there is no default"
-    runner.say(f"{done} {report.model or report.deployment}; {default}.")
-    return int(ExitCode.OK)
+    site = Site.open(context, target, order.common, BATCH, began)
+    report = Report(site.endpoint.name, model=site.model.shown, run_url=runner.run_url)
+    scoring = Scoring(site.endpoint, site.session, context.transport, runner, new_job_name(runner.env))
+    return carry_out(Deploy(context, order, site, scoring, report, began), runner.traceback)
 
 
 if __name__ == "__main__":

@@ -7,44 +7,26 @@ kept in the summary, the deployment deleted, the step failed. At most two `az ml
 
 from __future__ import annotations
 
-import hashlib
 import json
-import secrets
 import sys
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+import deployment
 from action import Context, run
-from az_cli import ML_EXTENSION
-from az_create import Creator
 from cancellation import Cancelled
 from container_log import last_exception
-from deploy_lock import Lock, owner_of
-from deployment_files import (
-    DEPLOYMENT,
-    ENDPOINT,
-    MODEL,
-    DeploymentFile,
-    EndpointFile,
-    amend,
-    endpoint_name,
-    read_deployment,
-    read_endpoint,
-    resolve_model,
-)
-from endpoints import ONLINE, Endpoint
-from errors import ActionError, ExitCode
+from deployment import Rejected, Site, carry_out
+from endpoints import ONLINE
+from errors import ActionError, ExitCode, unforeseen
 from inputs import Inputs
 from json_schema import Schema
 from online_report import Report, render
 from rest import Credential
-from rollout import Plan, Rejected, Rollout, model_of
+from rollout import Plan, Rollout
 from scoring import Client, Limits, credential_of
-from session import Session
 from traffic import parse_steps, told
-from workspace import Workspace
 
 TITLE = "deploy-online"
 AZURE_ML = "https://ml.azure.com"
@@ -52,28 +34,19 @@ AZURE_ML = "https://ml.azure.com"
 
 @dataclass(frozen=True)
 class Order:
-    """The inputs. `timeout` and `soak` in seconds."""
+    """The inputs."""
 
-    endpoint_file: EndpointFile
-    deployment_file: DeploymentFile
-    endpoint_name: str
-    deployment_name: str
-    model: str
+    common: deployment.Order
+    plan: Plan
     request_file: Path | None
     request: bytes
     expect: Schema | None
-    steps: list[int]
-    soak: float
-    limits: Limits
     rollback: bool
-    keep: bool
-    timeout: float
-    extension: str
 
 
 def read_order(inputs: Inputs) -> Order:
     """Reads and checks what to deploy; problems are collected in `inputs`."""
-    endpoint_file, deployment_file = read_endpoint(inputs), read_deployment(inputs)
+    common = deployment.read(inputs, minutes=60, most=60 * 24)
     request_file = inputs.file("request-file", what="a request's JSON file") if inputs.raw("request-file") else None
     request = json_file(inputs, "request-file", request_file)
     expect_file = inputs.file("expect", what="a JSON Schema file") if inputs.raw("expect") else None
@@ -89,26 +62,17 @@ def read_order(inputs: Inputs) -> Order:
         steps = parse_steps(inputs.raw("traffic") or "10,50,100")
     except ValueError as error:
         inputs.wrong("traffic", inputs.raw("traffic"), str(error))
-    return Order(
-        endpoint_file=endpoint_file,
-        deployment_file=deployment_file,
-        endpoint_name=inputs.text("endpoint-name", pattern=ENDPOINT[0], allowed=ENDPOINT[1]),
-        deployment_name=inputs.text("deployment-name", pattern=DEPLOYMENT[0], allowed=DEPLOYMENT[1]),
-        model=inputs.text("model", pattern=MODEL[0], allowed=MODEL[1]),
-        request_file=request_file,
-        request=json.dumps(request).encode() if request_file is not None else b"",
-        expect=expect,
+    plan = Plan(
         steps=steps,
         soak=float(inputs.integer("soak-seconds", default=30, low=0, high=86_400)),
         limits=Limits(
             inputs.percentage("max-error-rate", default=1.0),
             inputs.integer("max-p95-ms", default=0, low=0, high=180_000),
         ),
-        rollback=inputs.boolean("rollback", default=True),
         keep=inputs.boolean("keep-previous", default=False),
-        timeout=60.0 * inputs.integer("timeout-minutes", default=60, low=1, high=60 * 24),
-        extension=inputs.text("ml-extension-version", default=ML_EXTENSION, pattern=r"\d+\.\d+\.\d+"),
     )
+    body = json.dumps(request).encode() if request_file is not None else b""
+    return Order(common, plan, request_file, body, expect, inputs.boolean("rollback", default=True))
 
 
 def json_file(inputs: Inputs, name: str, path: Path | None) -> Any:
@@ -130,8 +94,7 @@ class Deploy:
 
     context: Context
     order: Order
-    session: Session
-    workspace: Workspace
+    site: Site
     rollout: Rollout
     began: float
 
@@ -163,7 +126,7 @@ class Deploy:
         report = self.rollout.report
 
         def azure_ml() -> Credential:
-            return self.session.for_resource(AZURE_ML)
+            return self.site.session.for_resource(AZURE_ML)
 
         credential = credential_of(self.rollout.endpoint, report.auth_mode, azure_ml, self.context.runner)
         return Client(
@@ -174,7 +137,17 @@ class Deploy:
         """Summary and the outputs that hold at any end."""
         report = self.rollout.report
         report.seconds = self.context.clock.monotonic() - self.began
-        self.context.runner.summary(render(report, headline, reason, self.workspace))
+        self.context.runner.summary(render(report, headline, reason, self.site.workspace))
+
+    def done(self) -> int:
+        """It serves what it should."""
+        runner, rollout, report = self.context.runner, self.rollout, self.rollout.report
+        runner.output("traffic", rollout.told(report.after))
+        runner.output("rolled-back", "false")
+        share = report.after.get(rollout.name, 0)
+        self.tell(f"✅ {report.model or rollout.name} serves {share} % of {report.endpoint}")
+        runner.say(f"{report.model or 'The model'} is deployed as {rollout.name}: {told(report.after)}. {report.uri}")
+        return int(ExitCode.OK)
 
     def failed(self, error: ActionError) -> int:
         """Undo, tell, and the exit code."""
@@ -183,10 +156,11 @@ class Deploy:
         try:
             with runner.group("Going back"):
                 restored = rollout.undo(self.order.rollback)
-        except ActionError as another:
+        except Exception as another:  # noqa: BLE001 - a traffic that is not restored is told, whatever the reason
             trouble = (
-                f"Going back failed too: {another.text()}\nThe traffic before was {told(rollout.lock.before)}: "
-                f"check it with `az ml online-endpoint show --name {report.endpoint} --query traffic`."
+                f"Going back failed too: {unforeseen(another).text()}\n"
+                f"The traffic before was {told(rollout.lock.before)}: check it with "
+                f"`az ml online-endpoint show --name {report.endpoint} --query traffic`."
             )
         runner.output("rolled-back", str(restored).lower())
         raised = last_exception(report.log) if report.log_tells else None
@@ -228,41 +202,11 @@ def deploy_online(context: Context) -> int:
     target = context.target()
     order = read_order(inputs)
     inputs.check()
-    session, workspace = context.sign_in(target)
-    model = resolve_model(workspace, model_of(order.deployment_file, order.model))
-    name = endpoint_name(order.endpoint_name, order.endpoint_file, model.name, workspace.id)
-    endpoint = Endpoint(workspace, ONLINE, name, context.clock, runner.say)
-    unique = hashlib.sha256(
-        json.dumps([runner.env.get("GITHUB_ACTION", ""), name, model.reference, secrets.token_hex(8)]).encode()
-    ).hexdigest()[:12]
-    lock = Lock(
-        endpoint, owner_of(runner.env, unique), runner.run_url, runner.say,
-        amend=partial(amend, order.endpoint_file, runner.tags()),
-    )  # fmt: skip
-    runner.output("endpoint-name", name)
-    runner.output("lock", lock.owner)  # now, so that a workflow's `if: cancelled()` step knows it
-    runner.output("model-version", model.version)
-    shown = f"{model.name}:{model.version}" if model.version else model.reference.removeprefix("azureml:")
-    report = Report(name, model=shown, request_file=order.request_file, run_url=runner.run_url)
-
-    creator = Creator(context.az, session, workspace, runner, context.clock, order.extension)
-    plan = Plan(
-        order.endpoint_file, order.deployment_file, order.deployment_name, model, order.steps, order.soak,
-        order.limits, order.keep, order.timeout,
-    )  # fmt: skip
-    rollout = Rollout(plan, endpoint, lock, report, creator, runner, began + order.timeout)
-    deploy = Deploy(context, order, session, workspace, rollout, began)
-    try:
-        deploy.forward()
-    except Cancelled as cancelled:
-        return deploy.cancelled(cancelled)
-    except ActionError as error:
-        return deploy.failed(error)
-    runner.output("traffic", json.dumps(report.after, sort_keys=True))
-    runner.output("rolled-back", "false")
-    deploy.tell(f"✅ {report.model or rollout.name} serves {report.after.get(rollout.name, 0)} % of {name}")
-    runner.say(f"{report.model or 'The model'} is deployed as {rollout.name}: {told(report.after)}. {report.uri}")
-    return int(ExitCode.OK)
+    site = Site.open(context, target, order.common, ONLINE, began)
+    runner.output("model-version", site.model.version)
+    report = Report(site.endpoint.name, model=site.model.shown, request_file=order.request_file, run_url=runner.run_url)
+    rollout = Rollout(site=site, plan=order.plan, endpoint=site.endpoint, lock=site.lock, report=report, runner=runner)
+    return carry_out(Deploy(context, order, site, rollout, began), runner.traceback)
 
 
 if __name__ == "__main__":

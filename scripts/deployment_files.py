@@ -68,6 +68,11 @@ class DeploymentFile:
     model: str = ""
     kind: str = ""
 
+    @property
+    def registered_model(self) -> str:
+        """The reference to a registered model, "" where the file describes the model itself."""
+        return self.model if self.model.startswith("azureml:") else ""
+
 
 def read_endpoint(inputs: Inputs) -> EndpointFile:
     """Input endpoint-file; problems are collected in `inputs`."""
@@ -131,6 +136,11 @@ class ModelVersion:
     reference: str
     name: str = ""
     version: str = ""
+
+    @property
+    def shown(self) -> str:
+        """`taxi:3`, or the reference where that is not known."""
+        return f"{self.name}:{self.version}" if self.version else self.reference.removeprefix("azureml:")
 
 
 def resolve_model(workspace: Workspace, reference: str) -> ModelVersion:

@@ -57,6 +57,11 @@ class Endpoint:
     say: Callable[[str], None]
 
     @property
+    def command(self) -> str:
+        """The group of `az ml` that manages such endpoints."""
+        return "online-endpoint" if self.kind == ONLINE else "batch-endpoint"
+
+    @property
     def rest(self) -> Rest:
         return self.workspace.rest
 

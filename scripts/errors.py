@@ -17,6 +17,7 @@ class ExitCode(IntEnum):
     TIMEOUT = 5  # timeout-minutes is over; the job was asked to cancel
     LOST = 6  # no answer from Azure for so long that waiting on makes no sense; the job may still run
     REJECTED = 7  # what was deployed did not pass; what served before serves on
+    DEFECT = 70  # something that these scripts did not foresee; what had begun was undone as after any failure
     INTERRUPTED = 130  # SIGINT: the run was cancelled, and so was the job
     TERMINATED = 143  # SIGTERM: the same
 
@@ -45,6 +46,11 @@ class ActionError(Exception):
     def __str__(self) -> str:
         return self.text()
 
+    @property
+    def reason(self) -> str:
+        """The shortest that tells it: Azure's words, else what happened."""
+        return self.detail or self.what
+
     def text(self) -> str:
         """The whole message, a line per part; used for the log and the summary alike."""
         parts = [self.what]
@@ -58,6 +64,19 @@ class ActionError(Exception):
         if self.detail:
             parts.append(f"Azure said: {self.detail}")
         return "\n".join(parts)
+
+
+def unforeseen(error: Exception) -> ActionError:
+    """What stands for an exception that nobody foresaw: an answer in another shape, a full disk, a mistake in here."""
+    if isinstance(error, ActionError):
+        return error
+    what = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
+    return ActionError(
+        f"This was not foreseen: {what}",
+        "An answer in a form that is not known here, a full disk, or a defect of this action.",
+        "Run again. If it happens again, report it with the traceback in the log of this step.",
+        exit_code=ExitCode.DEFECT,
+    )
 
 
 def bad_input(problems: list[Problem]) -> ActionError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
@@ -30,8 +31,9 @@ def escape_property(text: str) -> str:
 
 
 def harmless(line: str) -> str:
-    """A foreign log line that the runner cannot take for a `##[command]`; `::` is only read at a line's start."""
-    return line.replace("##[", "## [")
+    """A log line that the runner cannot take for a `##[command]`, nor, at its start, for a `::command::`."""
+    line = line.replace("##[", "## [")
+    return line.replace("::", ": :", 1) if line.lstrip().startswith("::") else line
 
 
 def cut_to_bytes(text: str, limit: int) -> str:
@@ -57,6 +59,10 @@ class Runner:
         self._secrets: set[str] = set()
 
     def say(self, text: str = "") -> None:
+        """Print text. It may quote others (a model's answer, a name), so none of its lines is taken for a command."""
+        self._print("\n".join(harmless(line) for line in text.split("\n")))
+
+    def _print(self, text: str) -> None:
         self.out.write(text + "\n")
         self.out.flush()
 
@@ -68,23 +74,29 @@ class Runner:
 
     @contextlib.contextmanager
     def group(self, title: str) -> Iterator[None]:
-        self.say(f"::group::{escape_data(title)}")
+        self._print(f"::group::{escape_data(title)}")
         try:
             yield
         finally:
-            self.say("::endgroup::")
+            self._print("::endgroup::")
 
     def mask(self, secret: str) -> None:
-        """Have the runner blot out `secret` (each of its lines) wherever it would be printed."""
-        for line in secret.splitlines():
-            if line.strip() and line not in self._secrets:
+        """Have the runner blot out `secret` wherever it would be printed: each of its lines, since logs have lines.
+
+        Of several lines those with next to nothing in them are left out: masking the `{` of a JSON text would blot
+        out every brace of the log.
+        """
+        lines = secret.splitlines()
+        for line in lines:
+            telling = line.strip() if len(lines) == 1 else sum(map(str.isalnum, line)) > 2
+            if telling and line not in self._secrets:
                 self._secrets.add(line)
-                self.say(f"::add-mask::{escape_data(line)}")
+                self._print(f"::add-mask::{escape_data(line)}")
 
     def _annotate(self, kind: str, message: str, title: str, file: str, line: int) -> None:
         properties = {"title": title, "file": file, "line": str(line) if line else ""}
         given = ",".join(f"{key}={escape_property(value)}" for key, value in properties.items() if value)
-        self.say(f"::{kind}{' ' + given if given else ''}::{escape_data(message)}")
+        self._print(f"::{kind}{' ' + given if given else ''}::{escape_data(message)}")
 
     def error(self, message: str, *, title: str = "", file: str = "", line: int = 0) -> None:
         self._annotate("error", message, title, file, line)
@@ -115,6 +127,11 @@ class Runner:
         text = cut_to_bytes(markdown if markdown.endswith("\n") else markdown + "\n", SUMMARY_LIMIT - used)
         with path.open("a", encoding="utf-8") as file:
             file.write(text)
+
+    def traceback(self, error: BaseException) -> None:
+        """Where an unforeseen exception came from, folded away."""
+        with self.group(f"Traceback of {type(error).__name__}"):
+            self.foreign("│", "".join(traceback.format_exception(error)))
 
     def fail(self, action: str, error: ActionError) -> None:
         """Tell a failure: each problem in a file as its own annotation, then the whole text, in log and summary."""

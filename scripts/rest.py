@@ -126,15 +126,17 @@ class Rest:
         `anonymous` leaves the token out: for URLs that carry their own signature.
         """
         data = None if body is None else json.dumps(body).encode()
-        renew = False
+        renewed = renew = False
         tries = attempts or self.attempts
         last = ""
-        for attempt in range(tries):
+        attempt = 0
+        while attempt < tries:
             sent = dict(headers or {})
             if data is not None:
                 sent["Content-Type"] = "application/json"
             if not anonymous:
                 sent["Authorization"] = f"Bearer {self.credential.token(renew=renew)}"
+                renew = False
             answered: Mapping[str, str] = {}
             try:
                 response = self._transport(Request(method, url, sent, data, timeout))
@@ -143,16 +145,16 @@ class Rest:
                 if "CERTIFICATE_VERIFY_FAILED" in last:  # waiting does not mend that
                     break
             else:
-                if response.status == 401 and not anonymous and not renew:
-                    renew = True  # ended or revoked before its time: one new token, at once
-                    last = "401"
+                if response.status == 401 and not anonymous and not renewed:
+                    renewed = renew = True  # ended or revoked before its time: one new token, and this was no attempt
                     continue
                 if not retryable(response):
                     return response
                 answered = response.headers
                 last = f"{response.status} {' '.join(error_of(response))}".strip()
-            if attempt + 1 < tries:
-                wait = self.pause(attempt, answered)
+            attempt += 1
+            if attempt < tries:
+                wait = self.pause(attempt - 1, answered)
                 self._say(f"{method} {named(url)}: {last}; again in {wait:.1f} s")
                 self.clock.sleep(wait)
         found = failure(f"{method} {named(url)} failed {tries} times.", last, ExitCode.LOST)

@@ -257,6 +257,43 @@ def test_what_does_not_pass_is_rolled_back(
     assert live.summary.index("**Deployment green") < live.summary.index("#### Traffic")
 
 
+def test_what_nobody_foresaw_is_rolled_back_too(live: EndpointWorld) -> None:
+    def strange(request: Request) -> Response:
+        if live.azure.traffic(NAME).get("green", 0) >= 50:
+            raise KeyError("a field that is\n::not:: there")
+        return good(request)
+
+    live.azure.serving["green"] = strange
+    assert run(live) == ExitCode.DEFECT, live.log
+    as_it_was(live)
+    assert live.outputs["rolled-back"] == "true"
+    assert "This was not foreseen: KeyError: 'a field that is\\n::not:: there'" in first_error(live)
+    assert "report it with the traceback in the log of this step" in live.summary
+    assert "::group::Traceback of KeyError\n│ Traceback (most recent call last):" in live.log
+
+
+def test_a_log_in_a_strange_form_does_not_keep_the_traffic_from_being_restored(live: EndpointWorld) -> None:
+    late(live)
+    live.azure.faults = [Fault("getLogs", Response(200, {}, b"<html>"))]
+    assert run(live) == ExitCode.REJECTED, live.log
+    as_it_was(live)
+    assert "The log of green cannot be read: This was not foreseen: JSONDecodeError" in live.log
+
+
+def test_a_signal_on_the_way_back_does_not_leave_it_half_way(live: EndpointWorld) -> None:
+    late(live)
+    cancel = signalling(signal.SIGTERM)
+
+    def while_restoring(key: str) -> None:
+        if live.azure.traffic(NAME).get("green") == 50:
+            cancel()
+
+    live.azure.before_put = while_restoring
+    assert run(live) == 143, live.log
+    as_it_was(live)
+    assert live.outputs["rolled-back"] == "true"
+
+
 def test_a_crash_shows_the_containers_log(live: EndpointWorld) -> None:
     crashed(live)
     run(live)

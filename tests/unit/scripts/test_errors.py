@@ -53,6 +53,7 @@ def test_the_exit_codes_are_fixed() -> None:
         "TIMEOUT": 5,
         "LOST": 6,
         "REJECTED": 7,
+        "DEFECT": 70,
         "INTERRUPTED": 130,
         "TERMINATED": 143,
     }

@@ -53,6 +53,20 @@ def test_a_secret_is_masked_line_by_line_and_once() -> None:
     assert out.getvalue() == "::add-mask::one\n::add-mask::two\n"
 
 
+def test_the_braces_of_a_secret_json_are_no_secret() -> None:
+    runner, out = told()
+    runner.mask('{\n  "clientSecret": "abc"\n}')
+    runner.mask("{}")
+    assert out.getvalue() == '::add-mask::  "clientSecret": "abc"\n::add-mask::{}\n'
+
+
+def test_what_is_quoted_is_never_a_command() -> None:
+    """A model's answer, a name, an error of Azure: they are others' words."""
+    runner, out = told()
+    runner.say("the answer was\n::set-output name=x::1\n  ::stop-commands::z ##[error]y\na::b")
+    assert out.getvalue() == ("the answer was\n: :set-output name=x::1\n  : :stop-commands::z ## [error]y\na::b\n")
+
+
 def test_groups_close_also_after_an_error() -> None:
     runner, out = told()
     try:

@@ -101,6 +101,12 @@ def test_a_token_that_ended_early_is_renewed_once() -> None:
     assert azure.clock.slept == []
 
 
+def test_a_token_that_ended_early_is_renewed_where_there_is_one_attempt_only() -> None:
+    azure = azure_with(refusal(401, "ExpiredAuthenticationToken"))
+    assert rest_for(azure, attempts=1).get(URL) == {"ok": True}
+    assert azure.clock.slept == []
+
+
 def test_a_refused_identity_is_not_asked_for_ever() -> None:
     azure = azure_with(*[refusal(401, "InvalidAuthenticationToken")] * 3)
     with pytest.raises(AzureError) as raised:
