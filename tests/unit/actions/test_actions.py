@@ -26,7 +26,10 @@ def action_of(name: str) -> dict[str, Any]:
 
 
 def script_of(name: str) -> str:
-    return (ROOT / "scripts" / f"{SCRIPTS[name]}.py").read_text()
+    """The action's script, and what deploy-online and deploy-batch share."""
+    code = (ROOT / "scripts" / f"{SCRIPTS[name]}.py").read_text()
+    shared = ROOT / "scripts" / "deployment.py"
+    return code + (shared.read_text() if "import deployment\n" in code else "")
 
 
 def main_step(name: str) -> dict[str, Any]:
