@@ -10,10 +10,10 @@ from typing import Any
 
 from azureml_local import compute, uris
 from azureml_local.assets import codes, components, environments, models, versions
+from azureml_local.environments import mlflow_models
 from azureml_local.environments.errors import EnvironmentBuildError
 from azureml_local.errors import AzureError, bad_request
 from azureml_local.jobs.specs import seconds
-from azureml_local.online import mlflow_models
 from azureml_local.routing import WorkspaceRef
 from azureml_local.services import Services
 from azureml_local.store import Document

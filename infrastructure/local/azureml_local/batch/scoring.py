@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from azureml_local import uris
 from azureml_local.assets import codes, environments, models, versions
+from azureml_local.environments import mlflow_models
 from azureml_local.environments.errors import EnvironmentBuildError
 from azureml_local.environments.spec import EnvironmentSpec
 from azureml_local.errors import bad_request, not_implemented
@@ -26,7 +27,6 @@ from azureml_local.jobs.specs import (
     Step,
 )
 from azureml_local.jobs.values import Data, InputPort, OutputPort
-from azureml_local.online import mlflow_models
 from azureml_local.routing import WorkspaceRef
 from azureml_local.services import Services
 from azureml_local.store import Document

@@ -21,6 +21,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from azureml_local import shell_environment
+from azureml_local.environments import mlflow_models
 from azureml_local.environments import plan as environment_plans
 from azureml_local.environments.build import BuiltEnvironment
 from azureml_local.environments.spec import EnvironmentSpec, spec_from_rest
@@ -28,7 +29,6 @@ from azureml_local.jobs import variables as job_variables
 from azureml_local.jobs.layout import Places
 from azureml_local.services import Services
 
-from . import mlflow_models
 from .plan import Plan
 
 SERVER = "azureml-inference-server-http"

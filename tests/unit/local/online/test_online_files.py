@@ -11,7 +11,7 @@ import pytest
 from azureml_local.environments import plan as environment_plans
 from azureml_local.environments.build import BuiltEnvironment
 from azureml_local.environments.errors import EnvironmentBuildError
-from azureml_local.online import layout, logs, mlflow_models
+from azureml_local.online import layout, logs
 from azureml_local.online.deployment_rules import Probe
 from azureml_local.online.plan import Code, Environment, ModelFiles, Plan, from_document
 from support.local_server import make_server
@@ -116,28 +116,6 @@ def test_an_mlflow_model_brings_its_environment_and_gets_our_script(plan: Plan, 
     assert "def init()" in laid.script.read_text()
     spec = layout.environment_spec(plan, laid)
     assert environment_plans.make(spec).layers == (("numpy==1.26.4",), ("azureml-inference-server-http",))
-
-    (tmp_path / "store/model/conda.yaml").unlink()
-    (tmp_path / "store/model/requirements.txt").write_text("numpy==1.26.4\n")
-    (tmp_path / "store/model/python_env.yaml").write_text("python: 3.10.13\n")
-    spec = mlflow_models.environment_of(tmp_path / "store/model", "fares:3")
-    assert (spec.pip_requirements, spec.python) == (("numpy==1.26.4",), "3.10")
-
-
-@pytest.mark.parametrize(
-    ("files", "said"),
-    [
-        ({}, "registered as an MLflow model but has no MLmodel"),
-        ({"MLmodel": "flavors: {sklearn: {}}"}, "no python_function flavor"),
-        ({"MLmodel": MLMODEL}, "neither conda.yaml nor requirements.txt"),
-        ({"MLmodel": "a: ["}, "its MLmodel is not YAML"),
-    ],
-)
-def test_mlflow_models_that_cannot_be_deployed(tmp_path: Path, files: dict[str, str], said: str) -> None:
-    for name, text in files.items():
-        (tmp_path / name).write_text(text)
-    with pytest.raises(EnvironmentBuildError, match=said):
-        mlflow_models.environment_of(tmp_path, "fares:3")
 
 
 def test_what_a_server_finds_in_its_environment(plan: Plan, tmp_path: Path) -> None:

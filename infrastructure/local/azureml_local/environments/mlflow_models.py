@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from azureml_local.environments.errors import EnvironmentBuildError
-from azureml_local.environments.spec import EnvironmentSpec
+from .errors import EnvironmentBuildError
+from .spec import EnvironmentSpec
 
 _PLAIN_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu20.04"
 
