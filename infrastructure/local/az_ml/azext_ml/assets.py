@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import entities
 from .entities import Document, UnfamiliarError
@@ -55,8 +55,7 @@ DATA = Rest("data", "2023-04-01-preview", entities.data, entities.data_container
 MODELS = Rest("models", "2023-08-01-preview", entities.model, entities.model_container)
 
 
-@dataclass(frozen=True)
-class AssetCommands:
+class AssetCommands(NamedTuple):
     """The commands that differ between assets in nothing but the collection."""
 
     show: Callable[..., Entity]
@@ -86,8 +85,7 @@ def asset_commands(collection: str, rest: Rest | None = None) -> AssetCommands:
     ) -> Entity:
         def with_sdk() -> Entity:
             operations = operations_of(cmd, resource_group_name, workspace_name, registry_name)
-            entity: Entity = dump(operations.get(name, version=version, label=label))
-            return entity
+            return dump(operations.get(name, version=version, label=label))
 
         if rest is None or registry_name or not (resource_group_name and workspace_name):
             return with_sdk()
@@ -116,29 +114,20 @@ def asset_commands(collection: str, rest: Rest | None = None) -> AssetCommands:
         limit = int(max_results) if max_results else None
         return without_sdk(lambda: rest.list(workspace, name, view, limit), with_sdk)
 
-    def archive(
-        cmd: Any,
-        name: str,
-        resource_group_name: str | None = None,
-        workspace_name: str | None = None,
-        registry_name: str | None = None,
-        version: str | None = None,
-        label: str | None = None,
-    ) -> None:
-        operations = operations_of(cmd, resource_group_name, workspace_name, registry_name)
-        operations.archive(name, version=version, label=label)
+    def changing(verb: str) -> Callable[..., None]:
+        def command(
+            cmd: Any,
+            name: str,
+            resource_group_name: str | None = None,
+            workspace_name: str | None = None,
+            registry_name: str | None = None,
+            version: str | None = None,
+            label: str | None = None,
+        ) -> None:
+            operations = operations_of(cmd, resource_group_name, workspace_name, registry_name)
+            getattr(operations, verb)(name, version=version, label=label)
 
-    def restore(
-        cmd: Any,
-        name: str,
-        resource_group_name: str | None = None,
-        workspace_name: str | None = None,
-        registry_name: str | None = None,
-        version: str | None = None,
-        label: str | None = None,
-    ) -> None:
-        operations = operations_of(cmd, resource_group_name, workspace_name, registry_name)
-        operations.restore(name, version=version, label=label)
+        return command
 
     def share(
         cmd: Any,
@@ -158,7 +147,24 @@ def asset_commands(collection: str, rest: Rest | None = None) -> AssetCommands:
             share_with_name=share_with_name,
             share_with_version=share_with_version,
         )
-        entity: Entity = dump(shared)
-        return entity
+        return dump(shared)
 
-    return AssetCommands(show, list_, archive, restore, share)
+    return AssetCommands(show, list_, changing("archive"), changing("restore"), share)
+
+
+def update_setter(entity: str, **options: Any) -> Callable[..., Entity]:
+    """The setter of `update` of one of the SDK's entities, given as az's dictionary. options: of its `_load`."""
+
+    def update_set(
+        cmd: Any,
+        parameters: Entity,
+        resource_group_name: str | None = None,
+        workspace_name: str | None = None,
+        registry_name: str | None = None,
+    ) -> Entity:
+        client = asset_client(cmd, resource_group_name, workspace_name, registry_name)
+        from azure.ai.ml import entities as of_sdk
+
+        return dump(client.create_or_update(getattr(of_sdk, entity)._load(data=parameters, **options)))
+
+    return update_set

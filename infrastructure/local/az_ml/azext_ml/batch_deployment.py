@@ -8,7 +8,7 @@ from knack.log import get_logger
 
 from . import serving_entities
 from .rest import Workspace, without_sdk
-from .sdk import Entity, Overrides, dump, dump_all, import_sdk, load, ml_client, overriding, wait
+from .sdk import Entity, Overrides, dump, dump_all, import_sdk, load, ml_client, outcome, overriding, wait
 
 logger = get_logger(__name__)
 API_VERSION = "2024-01-01-preview"
@@ -50,13 +50,12 @@ def create(
     poller = client.begin_create_or_update(deployment, skip_script_validation=skip_script_validation)
     if no_wait:
         logger.warning(_REQUESTED, deployment.endpoint_name, deployment.name)
-    created = wait(poller, no_wait=no_wait)
+    created = outcome(poller, no_wait=no_wait)
     if set_default:
         endpoint = client.batch_endpoints.get(deployment.endpoint_name)
         endpoint.defaults = {"deployment_name": deployment.name}
         wait(client.begin_create_or_update(endpoint))
-    entity: Entity | None = dump(created)
-    return entity
+    return created
 
 
 def show(cmd: Any, resource_group_name: str, workspace_name: str, name: str, endpoint_name: str) -> Entity:
@@ -67,8 +66,7 @@ def show(cmd: Any, resource_group_name: str, workspace_name: str, name: str, end
 
     def with_sdk() -> Entity:
         client = ml_client(cmd, resource_group_name, workspace_name)
-        entity: Entity = dump(client.batch_deployments.get(name, endpoint_name))
-        return entity
+        return dump(client.batch_deployments.get(name, endpoint_name))
 
     return without_sdk(with_rest, with_sdk)
 
@@ -149,5 +147,4 @@ def update_set(
     poller = client.begin_create_or_update(deployment)
     if no_wait:
         logger.warning(_REQUESTED, deployment.endpoint_name, deployment.name)
-    entity: Entity | None = dump(wait(poller, no_wait=no_wait))
-    return entity
+    return outcome(poller, no_wait=no_wait)

@@ -57,8 +57,7 @@ def create(
     if no_wait:
         logger.warning(_REQUESTED, endpoint.name)
         return None
-    entity: Entity = dump(wait(poller))
-    return entity
+    return dump(wait(poller))
 
 
 def delete(cmd: Any, resource_group_name: str, workspace_name: str, name: str, no_wait: bool = False) -> None:
@@ -168,5 +167,4 @@ def update_set(
     if no_wait:
         logger.warning(_REQUESTED, parameters.name)
         return None
-    entity: Entity = dump(wait(poller))
-    return entity
+    return dump(wait(poller))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from .assets import asset_commands
+from .assets import asset_commands, update_setter
 from .sdk import Entity, Overrides, asset_client, dump, load, overriding
 
 _commands = asset_commands("components")
 list_, archive, restore = _commands.list_, _commands.archive, _commands.restore
-update_get = _commands.show
+update_get, update_set = _commands.show, update_setter("Component", yaml_path=".")
 
 
 def create(
@@ -25,8 +25,7 @@ def create(
 ) -> Entity:
     client = asset_client(cmd, resource_group_name, workspace_name, registry_name)
     component = load("component", file, overriding(params_override, name=name, version=version))
-    entity: Entity = dump(client.create_or_update(component, skip_validation=skip_validation))
-    return entity
+    return dump(client.create_or_update(component, skip_validation=skip_validation))
 
 
 def show(
@@ -43,17 +42,3 @@ def show(
 
         raise CLIError("Must provide either version or label.")
     return _commands.show(cmd, name, resource_group_name, workspace_name, registry_name, version, label)
-
-
-def update_set(
-    cmd: Any,
-    parameters: Entity,
-    resource_group_name: str | None = None,
-    workspace_name: str | None = None,
-    registry_name: str | None = None,
-) -> Entity:
-    client = asset_client(cmd, resource_group_name, workspace_name, registry_name)
-    from azure.ai.ml.entities import Component
-
-    entity: Entity = dump(client.create_or_update(Component._load(data=parameters, yaml_path=".")))
-    return entity

@@ -7,7 +7,7 @@ from typing import Any
 
 from . import entities
 from .rest import Workspace, without_sdk
-from .sdk import Entity, Overrides, dump, dump_all, load, ml_client, overriding, wait
+from .sdk import Entity, Overrides, dump, dump_all, load, ml_client, outcome, overriding, wait
 
 API_VERSION = "2023-08-01-preview"
 _UPDATABLE = {"amlcompute", "computeinstance", "kubernetes", "synapsespark"}
@@ -15,8 +15,7 @@ _UPDATABLE = {"amlcompute", "computeinstance", "kubernetes", "synapsespark"}
 
 def show(cmd: Any, resource_group_name: str, workspace_name: str, name: str) -> Entity:
     def with_sdk() -> Entity:
-        entity: Entity = dump(ml_client(cmd, resource_group_name, workspace_name).compute.get(name))
-        return entity
+        return dump(ml_client(cmd, resource_group_name, workspace_name).compute.get(name))
 
     workspace = Workspace(cmd, resource_group_name, workspace_name)
     return without_sdk(lambda: entities.compute(workspace.get(f"computes/{name}", API_VERSION)), with_sdk)
@@ -96,8 +95,7 @@ def create(
     )
     client = ml_client(cmd, resource_group_name, workspace_name)
     compute = load("compute", file, fields)
-    entity: Entity | None = dump(wait(client.begin_create_or_update(compute), no_wait=no_wait))
-    return entity
+    return outcome(client.begin_create_or_update(compute), no_wait=no_wait)
 
 
 def _identities(resource_ids: str | None) -> list[Entity] | None:
@@ -177,5 +175,4 @@ def update_set(
     )
     client = ml_client(cmd, resource_group_name, workspace_name)
     poller = client.compute.begin_update(load("compute", None, fields))
-    entity: Entity | None = dump(wait(poller, no_wait=no_wait))
-    return entity
+    return outcome(poller, no_wait=no_wait)

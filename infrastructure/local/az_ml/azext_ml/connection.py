@@ -17,13 +17,11 @@ def create(
 ) -> Entity:
     client = ml_client(cmd, resource_group_name, workspace_name)
     connection = load("connection", file, overriding(params_override, name=name))
-    entity: Entity = dump(client.connections.create_or_update(connection))
-    return entity
+    return dump(client.connections.create_or_update(connection))
 
 
 def show(cmd: Any, resource_group_name: str, workspace_name: str, name: str) -> Entity:
-    entity: Entity = dump(ml_client(cmd, resource_group_name, workspace_name).connections.get(name))
-    return entity
+    return dump(ml_client(cmd, resource_group_name, workspace_name).connections.get(name))
 
 
 def list_(

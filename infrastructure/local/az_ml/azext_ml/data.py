@@ -7,14 +7,7 @@ from typing import Any
 from .assets import DATA, asset_commands
 from .sdk import Entity, Overrides, asset_client, dump, load, overriding
 
-_commands = asset_commands("data", DATA)
-show, list_, archive, restore, share = (
-    _commands.show,
-    _commands.list_,
-    _commands.archive,
-    _commands.restore,
-    _commands.share,
-)
+show, list_, archive, restore, share = asset_commands("data", DATA)
 
 
 def create(
@@ -44,8 +37,7 @@ def create(
     )
     asset = load("data", file, fields)
     asset._skip_validation = skip_validation
-    entity: Entity = dump(client.data.create_or_update(asset))
-    return entity
+    return dump(client.data.create_or_update(asset))
 
 
 def update_get(
@@ -69,5 +61,4 @@ def update_set(
     registry_name: str | None = None,
 ) -> Entity:
     client = asset_client(cmd, resource_group_name, workspace_name, registry_name)
-    entity: Entity = dump(client.data.create_or_update(parameters))
-    return entity
+    return dump(client.data.create_or_update(parameters))

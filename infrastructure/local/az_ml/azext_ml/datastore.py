@@ -9,8 +9,7 @@ from .sdk import Entity, Overrides, dump, dump_all, load, ml_client, overriding
 
 def show(cmd: Any, resource_group_name: str, workspace_name: str, name: str) -> Entity:
     client = ml_client(cmd, resource_group_name, workspace_name)
-    entity: Entity = dump(client.datastores.get(name, include_secrets=False))
-    return entity
+    return dump(client.datastores.get(name, include_secrets=False))
 
 
 def list_(cmd: Any, resource_group_name: str, workspace_name: str, max_results: str | None = None) -> list[Entity]:
@@ -28,8 +27,7 @@ def create(
 ) -> Entity:
     client = ml_client(cmd, resource_group_name, workspace_name)
     datastore = load("datastore", file, overriding(params_override, name=name))
-    entity: Entity = dump(client.datastores.create_or_update(datastore))
-    return entity
+    return dump(client.datastores.create_or_update(datastore))
 
 
 def delete(cmd: Any, resource_group_name: str, workspace_name: str, name: str) -> None:
@@ -42,13 +40,11 @@ def update_get(
     """The datastore in the file, else the one of that name."""
     if not file:
         return show(cmd, resource_group_name, workspace_name, str(name))
-    entity: Entity = dump(load("datastore", file, overriding(None, name=name)))
-    return entity
+    return dump(load("datastore", file, overriding(None, name=name)))
 
 
 def update_set(cmd: Any, resource_group_name: str, workspace_name: str, parameters: Entity) -> Entity:
     client = ml_client(cmd, resource_group_name, workspace_name)
     from azure.ai.ml.entities import Datastore
 
-    entity: Entity = dump(client.datastores.create_or_update(Datastore._load(parameters)))
-    return entity
+    return dump(client.datastores.create_or_update(Datastore._load(parameters)))

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .assets import ENVIRONMENTS, asset_commands
+from .assets import ENVIRONMENTS, asset_commands, update_setter
 from .sdk import Entity, Overrides, asset_client, dump, load, overriding
 
-_commands = asset_commands("environments", ENVIRONMENTS)
-show, list_, archive, restore, share = (
-    _commands.show,
-    _commands.list_,
-    _commands.archive,
-    _commands.restore,
-    _commands.share,
-)
-update_get = show
+show, list_, archive, restore, share = asset_commands("environments", ENVIRONMENTS)
+update_get, update_set = show, update_setter("Environment")
 
 
 def create(
@@ -49,19 +42,4 @@ def create(
         os_type=os_type,
         datastore=datastore,
     )
-    entity: Entity = dump(client.create_or_update(load("environment", file, fields)))
-    return entity
-
-
-def update_set(
-    cmd: Any,
-    parameters: Entity,
-    resource_group_name: str | None = None,
-    workspace_name: str | None = None,
-    registry_name: str | None = None,
-) -> Entity:
-    client = asset_client(cmd, resource_group_name, workspace_name, registry_name)
-    from azure.ai.ml.entities import Environment
-
-    entity: Entity = dump(client.create_or_update(Environment._load(data=parameters)))
-    return entity
+    return dump(client.create_or_update(load("environment", file, fields)))

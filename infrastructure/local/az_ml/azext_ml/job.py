@@ -22,8 +22,7 @@ def _dump(job: Any) -> Entity:
     from azure.ai.ml.entities._builders.base_node import BaseNode
 
     job.tags = {name: tag for name, tag in (job.tags or {}).items() if not any(s in name for s in _SYSTEM_TAGS)}
-    entity: Entity = dump(job._to_job() if isinstance(job, BaseNode) else job)
-    return entity
+    return dump(job._to_job() if isinstance(job, BaseNode) else job)
 
 
 def _open(entity: Entity) -> None:

@@ -50,8 +50,7 @@ def create(
         stage=stage,
         datastore=datastore,
     )
-    entity: Entity = dump(client.create_or_update(load("model", file, fields)))
-    return entity
+    return dump(client.create_or_update(load("model", file, fields)))
 
 
 def list_(
@@ -99,8 +98,7 @@ def package(
 ) -> Entity:
     client = asset_client(cmd, resource_group_name, workspace_name, registry_name)
     request = load("model_package", file)
-    entity: Entity = dump(client.models.package(name=name, version=version, package_request=request))
-    return entity
+    return dump(client.models.package(name=name, version=version, package_request=request))
 
 
 def update_set(
@@ -115,5 +113,4 @@ def update_set(
     from azure.ai.ml.entities import Model
 
     model = Model._load(data=parameters, params_override=overriding(None, stage=stage))
-    entity: Entity = dump(client.create_or_update(model))
-    return entity
+    return dump(client.create_or_update(model))

@@ -10,7 +10,19 @@ from knack.util import CLIError
 from . import serving_entities
 from .online_endpoint import refuse_existing, refuse_local
 from .rest import Workspace, without_sdk
-from .sdk import Entity, Overrides, dump, dump_all, is_missing, load, ml_client, open_in_browser, overriding, wait
+from .sdk import (
+    Entity,
+    Overrides,
+    dump,
+    dump_all,
+    is_missing,
+    load,
+    ml_client,
+    open_in_browser,
+    outcome,
+    overriding,
+    wait,
+)
 
 logger = get_logger(__name__)
 API_VERSION = "2023-04-01-preview"
@@ -61,13 +73,12 @@ def create(
     if web:
         _open(client, deployment.endpoint_name)
     poller = client.begin_create_or_update(deployment, skip_script_validation=skip_script_validation)
-    created = wait(poller, no_wait=no_wait)
+    created = outcome(poller, no_wait=no_wait)
     if all_traffic and not no_wait:
-        endpoint = client.online_endpoints.get(created.endpoint_name)
-        endpoint.traffic = {created.name: 100}
+        endpoint = client.online_endpoints.get(deployment.endpoint_name)
+        endpoint.traffic = {deployment.name: 100}
         wait(client.begin_create_or_update(endpoint))
-    entity: Entity | None = dump(created)
-    return entity
+    return created
 
 
 def _refuse_if_exists(client: Any, deployment: Any) -> None:
@@ -100,8 +111,7 @@ def show(
 
     def with_sdk() -> Entity:
         client = ml_client(cmd, resource_group_name, workspace_name)
-        entity: Entity = dump(client.online_deployments.get(name, endpoint_name))
-        return entity
+        return dump(client.online_deployments.get(name, endpoint_name))
 
     try:
         shown = without_sdk(with_rest, with_sdk)
@@ -212,5 +222,4 @@ def update_set(
     if web:
         _open(client, deployment.endpoint_name)
     poller = client.begin_create_or_update(deployment, skip_script_validation=skip_script_validation)
-    entity: Entity | None = dump(wait(poller, no_wait=no_wait))
-    return entity
+    return outcome(poller, no_wait=no_wait)

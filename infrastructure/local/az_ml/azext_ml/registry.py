@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .sdk import Entity, Overrides, dump, dump_all, load, ml_client, overriding, wait
+from .sdk import Entity, Overrides, dump, dump_all, load, ml_client, outcome, overriding, wait
 
 
 def create(
@@ -19,13 +19,11 @@ def create(
 ) -> Entity | None:
     client = ml_client(cmd, resource_group_name)
     registry = load("registry", file, overriding(params_override, name=name, location=location, tags=tags))
-    entity: Entity | None = dump(wait(client.registries.begin_create(registry=registry), no_wait=no_wait))
-    return entity
+    return outcome(client.registries.begin_create(registry=registry), no_wait=no_wait)
 
 
 def show(cmd: Any, resource_group_name: str, name: str) -> Entity:
-    entity: Entity = dump(ml_client(cmd, resource_group_name).registries.get(name))
-    return entity
+    return dump(ml_client(cmd, resource_group_name).registries.get(name))
 
 
 def list_(cmd: Any, resource_group_name: str | None = None, max_results: str | None = None) -> list[Entity]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .sdk import Entity, Overrides, dump, dump_all, load, ml_client, overriding, view_type, wait
+from .sdk import Entity, Overrides, dump, dump_all, load, ml_client, outcome, overriding, view_type, wait
 
 
 def create(
@@ -18,13 +18,11 @@ def create(
 ) -> Entity | None:
     client = ml_client(cmd, resource_group_name, workspace_name)
     schedule = load("schedule", file, overriding(params_override, name=name))
-    entity: Entity | None = dump(wait(client.schedules.begin_create_or_update(schedule), no_wait=no_wait))
-    return entity
+    return outcome(client.schedules.begin_create_or_update(schedule), no_wait=no_wait)
 
 
 def show(cmd: Any, resource_group_name: str, workspace_name: str, name: str) -> Entity:
-    entity: Entity = dump(ml_client(cmd, resource_group_name, workspace_name).schedules.get(name))
-    return entity
+    return dump(ml_client(cmd, resource_group_name, workspace_name).schedules.get(name))
 
 
 def list_(
@@ -43,12 +41,12 @@ def list_(
 
 def enable(cmd: Any, resource_group_name: str, workspace_name: str, name: str, no_wait: bool = False) -> Any:
     poller = ml_client(cmd, resource_group_name, workspace_name).schedules.begin_enable(name)
-    return dump(wait(poller, no_wait=no_wait))
+    return outcome(poller, no_wait=no_wait)
 
 
 def disable(cmd: Any, resource_group_name: str, workspace_name: str, name: str, no_wait: bool = False) -> Any:
     poller = ml_client(cmd, resource_group_name, workspace_name).schedules.begin_disable(name)
-    return dump(wait(poller, no_wait=no_wait))
+    return outcome(poller, no_wait=no_wait)
 
 
 def trigger(cmd: Any, resource_group_name: str, workspace_name: str, name: str) -> Any:

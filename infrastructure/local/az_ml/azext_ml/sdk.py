@@ -79,13 +79,13 @@ def overriding(overrides: Overrides | None, **fields: Any) -> Overrides:
     return [*(overrides or []), *given]
 
 
-def dump(entity: Any) -> Any:
+def dump(entity: Any) -> Entity:
     """An entity as the dictionary that az prints: snake_case, without nulls."""
-    if entity is None or isinstance(entity, dict):
+    if isinstance(entity, dict):
         return entity
-    if type(entity).__name__ in {"BatchJobResource", "ComponentContainerData"}:
-        return entity.as_dict()
-    return entity._to_dict()
+    plain = type(entity).__name__ in {"BatchJobResource", "ComponentContainerData"}
+    shown: Entity = entity.as_dict() if plain else entity._to_dict()
+    return shown
 
 
 def dump_all(entities: Iterable[Any], max_results: str | int | None = None) -> list[Entity]:
@@ -97,6 +97,12 @@ def wait(poller: Any, *, no_wait: bool = False) -> Any:
     if no_wait or not hasattr(poller, "result"):
         return None if no_wait else poller
     return poller.result()
+
+
+def outcome(poller: Any, *, no_wait: bool) -> Entity | None:
+    """What a long-running operation made, as az prints it; None when nobody waited, or when it makes nothing."""
+    made = wait(poller, no_wait=no_wait)
+    return None if made is None else dump(made)
 
 
 def view_type(*, include_archived: bool, archived_only: bool) -> str:

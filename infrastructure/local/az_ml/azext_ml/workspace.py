@@ -9,13 +9,12 @@ from typing import Any
 
 from . import entities
 from .rest import Workspace, without_sdk
-from .sdk import Entity, Overrides, dump, dump_all, load, ml_client, overriding, wait
+from .sdk import Entity, Overrides, dump, dump_all, load, ml_client, outcome, overriding, wait
 
 
 def show(cmd: Any, resource_group_name: str, name: str) -> Entity:
     def with_sdk() -> Entity:
-        entity: Entity = dump(ml_client(cmd, resource_group_name).workspaces.get(name))
-        return entity
+        return dump(ml_client(cmd, resource_group_name).workspaces.get(name))
 
     workspace = Workspace(cmd, resource_group_name, name)
     return without_sdk(lambda: entities.workspace(workspace.get("", "2024-10-01-preview")), with_sdk)
@@ -58,8 +57,7 @@ def create(
         location=location,
     )
     poller = client.workspaces.begin_create(load("workspace", file, fields))
-    entity: Entity | None = dump(wait(poller, no_wait=no_wait))
-    return entity
+    return outcome(poller, no_wait=no_wait)
 
 
 def delete(
@@ -96,5 +94,4 @@ def update_set(
     fields = overriding(None, name=name, display_name=display_name, description=description)
     workspace = load("workspace", file, fields)
     workspace.tags = {**(workspace.tags or {}), **tags}
-    entity: Entity | None = dump(wait(client.workspaces.begin_update(workspace), no_wait=no_wait))
-    return entity
+    return outcome(client.workspaces.begin_update(workspace), no_wait=no_wait)
