@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from azureml_local import arm, assets, blob_api, blobs, compute, datastores, operations
+from azureml_local import arm, assets, blob_api, blobs, compute, datastores, operations, registries
 from azureml_local.routing import WorkspaceRef
 from azureml_local.services import Services
 from support.local_server import ARM, Server, make_server
@@ -58,7 +58,7 @@ class Storage:
 
 
 def make_storage(folder: Path) -> Storage:
-    return Storage(make_server(folder, operations, arm, blobs, blob_api, datastores, assets, compute))
+    return Storage(make_server(folder, operations, arm, blobs, blob_api, datastores, assets, registries, compute))
 
 
 def error_of(answer: httpx.Response) -> tuple[int, str, str]:

@@ -20,8 +20,8 @@ from starlette.types import Receive, Scope, Send
 
 from .errors import AzureError, not_implemented, unauthorized
 from .problems import disk_full_message, disk_is_full
-from .routing import Host
-from .services import Services
+from .routing import Host, registry_id
+from .services import MICROSOFTS, Services
 from .tokens import ARM_AUDIENCES, ML_AUDIENCES, TokenError
 
 log = logging.getLogger("azureml_local.requests")
@@ -40,6 +40,7 @@ PARTS = (
     "blob_api",
     "datastores",
     "assets",
+    "registries",
     "compute",
     "mlflow_server",
     "jobs",
@@ -58,6 +59,7 @@ _FAMILIES = (
     ("azcliprod.blob.core.windows.net", Host.EXTENSIONS),
     ("*.blob.core.windows.net", Host.BLOB),
     ("*.api.azureml.ms", Host.API),
+    ("*.experiments.azureml.net", Host.REGION),
     ("*.inference.ml.azure.com", Host.INFERENCE),
     ("token.actions.githubusercontent.com", Host.GITHUB_OIDC),
     ("127.0.0.1", Host.LOCAL),
@@ -65,7 +67,11 @@ _FAMILIES = (
 )
 
 # Which tokens a host takes. Hosts that are not here check their callers themselves (SAS, endpoint keys) or need not.
-_AUDIENCES = {Host.ARM: ARM_AUDIENCES, Host.API: ARM_AUDIENCES | ML_AUDIENCES}
+_AUDIENCES = {
+    Host.ARM: ARM_AUDIENCES,
+    Host.API: ARM_AUDIENCES | ML_AUDIENCES,
+    Host.REGION: ARM_AUDIENCES | ML_AUDIENCES,
+}
 
 
 @functools.lru_cache(maxsize=1024)
@@ -149,6 +155,8 @@ class Application:
             request.state.principal = self._principal(request, family)
         if {"subscription", "group", "workspace"} <= parameters.keys():
             self._find_workspace(request, parameters)
+        elif {"subscription", "group", "registry"} <= parameters.keys():
+            self._find_registry(request, parameters)
         response: Response = await route.handler(request)
         return response
 
@@ -181,6 +189,24 @@ class Application:
                 f"The Resource 'Microsoft.MachineLearningServices/workspaces/{name}' under resource group '{group}' "
                 "was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix",
             )
+
+    def _find_registry(self, request: Request, parameters: dict[str, str]) -> None:
+        group, name = parameters["group"], parameters["registry"]
+        registry = self.services.registry(name)
+        if registry is None or registry.arm_id.lower() != registry_id(parameters["subscription"], group, name).lower():
+            raise AzureError(
+                404,
+                "ResourceNotFound",
+                f"The Resource 'Microsoft.MachineLearningServices/registries/{name}' under resource group '{group}' "
+                "was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix",
+            )
+        if registry == MICROSOFTS and request.method not in ("GET", "HEAD"):
+            raise AzureError(
+                403,
+                "AuthorizationFailed",
+                f"The registry '{registry.name}' is Microsoft's: its environments can be used, nothing can be added.",
+            )
+        request.state.registry = registry
 
     def _unknown(self, request: Request, family: Host) -> Response:
         methods = self.services.routes.methods(family, request.url.path)

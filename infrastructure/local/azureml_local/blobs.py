@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import re
+import shutil
 import time
 from collections.abc import Mapping
 from datetime import datetime, timezone
@@ -50,6 +51,11 @@ class BlobStore:
         folder = self.root / self.account / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    def drop_containers(self, prefix: str) -> None:
+        """Delete the containers whose names begin so, with what is in them."""
+        for folder in (self.root / self.account).glob(f"{prefix}*"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def path(self, container: str, blob: str = "") -> Path:
         """Where a blob (or a folder of blobs) lies. Refuses a path that leaves its container."""

@@ -21,5 +21,6 @@ def answered(settings: Settings) -> tuple[str, ...]:
         "azcliextensionsync.blob.core.windows.net",
         "azcliprod.blob.core.windows.net",
         "*.api.azureml.ms",
+        "*.experiments.azureml.net",  # a region's resource provider, which serves the assets of registries
         f"*.{settings.location}.inference.ml.azure.com",
     )

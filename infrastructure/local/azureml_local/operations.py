@@ -37,14 +37,16 @@ class Operations:
         name: str,
         body: Document | None = None,
         status: int = 202,
+        identifier: str | None = None,
     ) -> Response:
         """Run `work` in the background and answer at once with the headers to follow it by.
 
         work: returns the resource at the end (None for a delete); an AzureError becomes the operation's error.
         body: the resource as it is now (for PUT: 201 with the body), or None for an empty 202.
+        identifier: of the operation, where its address had to be known before; see `status_uri`.
         """
         services = self._services
-        identifier = str(uuid.uuid4())
+        identifier = identifier or str(uuid.uuid4())
         key = f"{_COLLECTION}/{identifier}"
         services.store.put({"id": key, "name": identifier, "status": "InProgress"})
         subject = asked_for(request)
@@ -69,16 +71,22 @@ class Operations:
         services.spawn(run(), f"operation {name}")
         return self._answer(request, identifier, body, status)
 
-    def _answer(self, request: Request, identifier: str, body: Document | None, status: int) -> Response:
-        subscription = self._services.settings.subscription_id
-        root = (
-            f"https://{request.url.netloc}/subscriptions/{subscription}"
-            f"/providers/Microsoft.MachineLearningServices/locations/{self._services.settings.location}"
+    def status_uri(self, request: Request, identifier: str) -> str:
+        """Where the status of an operation is asked for."""
+        return self._uri(request, f"mfeOperationsStatus/{identifier}")
+
+    def _uri(self, request: Request, path: str) -> str:
+        settings = self._services.settings
+        return (
+            f"https://{Host.ARM.value}/subscriptions/{settings.subscription_id}"
+            f"/providers/Microsoft.MachineLearningServices/locations/{settings.location}/{path}"
+            f"?api-version={request.query_params.get('api-version', '2024-04-01')}"
         )
-        query = "?api-version=" + request.query_params.get("api-version", "2024-04-01")
+
+    def _answer(self, request: Request, identifier: str, body: Document | None, status: int) -> Response:
         headers = {
-            "Azure-AsyncOperation": f"{root}/mfeOperationsStatus/{identifier}{query}",
-            "Location": f"{root}/mfeOperationResults/{identifier}{query}",
+            "Azure-AsyncOperation": self.status_uri(request, identifier),
+            "Location": self._uri(request, f"mfeOperationResults/{identifier}"),
             "x-ms-async-operation-timeout": "PT1H",
         }
         if body is None:

@@ -6,7 +6,8 @@
     async def show(request: Request) -> Response: ...
 
 `request.path_params` holds the path's names as the client wrote them. On routes below `WS`, the dispatcher has
-already found the workspace: `workspace_of(request)` is it, with the id in its own spelling.
+already found the workspace: `workspace_of(request)` is it, with the id in its own spelling. So is the registry on
+routes below `REGISTRY`: `registry_of(request)`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import enum
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,6 +26,9 @@ Handler = Callable[[Request], Awaitable[Response]]
 SUBSCRIPTION = "/subscriptions/{subscription}"
 GROUP = SUBSCRIPTION + "/resourceGroups/{group}"
 WS = GROUP + "/providers/Microsoft.MachineLearningServices/workspaces/{workspace}"
+REGISTRY = GROUP + "/providers/Microsoft.MachineLearningServices/registries/{registry}"
+# Where the assets of registries are served at a region's own host, which discovery names.
+REGION_PREFIX = "/mferp/managementfrontend"
 
 
 class Host(enum.Enum):
@@ -33,6 +38,7 @@ class Host(enum.Enum):
     LOGIN = "login.microsoftonline.com"
     BLOB = "*.blob.core.windows.net"
     API = "*.api.azureml.ms"
+    REGION = "*.experiments.azureml.net"
     INFERENCE = "*.inference.ml.azure.com"
     EXTENSIONS = "the extension index"
     GITHUB_OIDC = "token.actions.githubusercontent.com"
@@ -47,6 +53,46 @@ class WorkspaceRef:
     group: str
     name: str
     id: str
+
+    noun: ClassVar[str] = "workspace"
+
+    @property
+    def resource_type(self) -> str:
+        return "Microsoft.MachineLearningServices/workspaces"
+
+
+@dataclass(frozen=True)
+class RegistryRef:
+    """A registry. `id` is what the ids of its assets begin with, `azureml://registries/NAME`; `arm_id` is its own."""
+
+    subscription: str
+    group: str
+    name: str
+
+    noun: ClassVar[str] = "registry"
+
+    @property
+    def id(self) -> str:
+        return f"azureml://registries/{self.name}"
+
+    @property
+    def arm_id(self) -> str:
+        return registry_id(self.subscription, self.group, self.name)
+
+    @property
+    def resource_type(self) -> str:
+        return "Microsoft.MachineLearningServices/registries"
+
+
+# What has assets.
+Home = WorkspaceRef | RegistryRef
+
+
+def registry_id(subscription: str, group: str, name: str) -> str:
+    return (
+        f"/subscriptions/{subscription}/resourceGroups/{group}"
+        f"/providers/Microsoft.MachineLearningServices/registries/{name}"
+    )
 
 
 @dataclass(frozen=True)
@@ -126,6 +172,18 @@ def workspace_of(request: Request) -> WorkspaceRef:
     workspace = request.state.workspace
     assert isinstance(workspace, WorkspaceRef)
     return workspace
+
+
+def registry_of(request: Request) -> RegistryRef:
+    """The registry the request's path names. Set by the dispatcher on every route below `REGISTRY`."""
+    registry = request.state.registry
+    assert isinstance(registry, RegistryRef)
+    return registry
+
+
+def home_of(request: Request) -> Home:
+    """The workspace or the registry that the request's path names."""
+    return registry_of(request) if "registry" in request.path_params else workspace_of(request)
 
 
 def asked_for(request: Request) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from .paths import StatePaths
 from .reserve import Reserve
-from .routing import Routes, WorkspaceRef
+from .routing import RegistryRef, Routes, WorkspaceRef
 from .settings import Settings, workspace_id
 from .store import Clock, Document, ResourceStore, utc_now
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from .tokens import Tokens
 
 Hook = Callable[[], Awaitable[None]]
+
+# Azure ML's own registry: of it the curated environments are known.
+MICROSOFTS = RegistryRef("ad203158-bc5d-4e72-b764-2607833a71dc", "registry-builtin-prod-eastus-01", "azureml")
 
 
 @dataclass
@@ -77,6 +80,25 @@ class Services:
             for document in self.store.list(collection):
                 parts = str(document["id"]).split("/")
                 found.append(WorkspaceRef(parts[2], parts[4], parts[8], document["id"]))
+        return found
+
+    def registry(self, name: str) -> RegistryRef | None:
+        """The registry of this name, which no two in the world share; None when there is none."""
+        if name.lower() == MICROSOFTS.name:
+            return MICROSOFTS
+        for registry in self.registries():
+            if registry.name.lower() == name.lower():
+                return registry
+        return None
+
+    def registries(self) -> list[RegistryRef]:
+        """Every registry of every group."""
+        found = []
+        for group in self.store.list(f"/subscriptions/{self.settings.subscription_id}/resourceGroups"):
+            collection = f"{group['id']}/providers/Microsoft.MachineLearningServices/registries"
+            for document in self.store.list(collection):
+                parts = str(document["id"]).split("/")
+                found.append(RegistryRef(parts[2], parts[4], parts[8]))
         return found
 
     def spawn(self, work: Awaitable[None], name: str) -> asyncio.Task[None]:

@@ -3,6 +3,7 @@
     azureml://[subscriptions/S/resourcegroups/G/workspaces/W/]datastores/D/paths/P
     azureml://[…/]jobs/J/outputs/O[/paths/P]       azureml://…/runs/R/artifacts/P   azureml://artifacts/ExperimentRun/dcid.R/P
     azureml:NAME:VERSION   azureml:NAME@latest     /subscriptions/…/{data,models,codes}/NAME/versions/V
+    azureml://registries/R/{data,models,codes}/NAME/{versions/V,labels/latest}
     runs:/R/P              models:/NAME/VERSION    https://ACCOUNT.blob.core.windows.net/C/P   wasbs://C@ACCOUNT.…/P
     http(s)://elsewhere/P  (downloaded once and kept)
 
@@ -123,7 +124,7 @@ def find_asset(services: Services, workspace: WorkspaceRef, uri: str, kinds: Seq
     """
     if match := _MLFLOW_MODEL.fullmatch(uri):
         version = None if match["which"].lower() == "latest" else match["which"]
-        reference: references.Reference | None = references.Reference(workspace.id, "models", match["name"], version)
+        reference: references.Reference | None = references.Reference(workspace, "models", match["name"], version)
     elif uri.startswith(("azureml:", "/")):
         reference = references.parse(services, workspace, uri)
     else:
@@ -132,10 +133,12 @@ def find_asset(services: Services, workspace: WorkspaceRef, uri: str, kinds: Seq
         return None
     where = [reference.collection] if reference.collection else kinds
     for collection in where:
-        base = f"{reference.workspace_id}/{collection}/{reference.name}/versions"
+        base = f"{reference.home.id}/{collection}/{reference.name}/versions"
         if document := _version(services, base, reference.version):
             return document
-    raise AzureError(404, "UserError", f"Could not find asset '{uri}' among the workspace's {' or '.join(where)}.")
+    raise AzureError(
+        404, "UserError", f"Could not find asset '{uri}' among the {reference.home.noun}'s {' or '.join(where)}."
+    )
 
 
 def _version(services: Services, base: str, version: str | None) -> Document | None:

@@ -10,8 +10,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from azureml_local.errors import bad_request
-from azureml_local.routing import WS, Host, WorkspaceRef, workspace_of
+from azureml_local.routing import WS, Home, Host, WorkspaceRef, workspace_of
 from azureml_local.services import Services
 from azureml_local.store import Document
 
@@ -21,26 +20,16 @@ from .listing import page
 _HASHES = "internal:/code-hashes"
 
 
-def _hash_key(workspace: WorkspaceRef, digest: str, hash_version: str) -> str:
-    return f"{_HASHES}{workspace.id}/{hash_version}-{digest}"
+def _hash_key(home: Home, digest: str, hash_version: str) -> str:
+    return f"{_HASHES}{home.id}/{hash_version}-{digest}"
 
 
-def _prepare(services: Services, workspace: WorkspaceRef, name: str, version: str, properties: Document) -> None:
-    uri = properties.get("codeUri")
-    if not uri:
-        raise bad_request("A code version needs 'codeUri'.", target="codeUri")
-    place = services.blobs.parse_url(str(uri).replace(":443/", "/"))
-    if place is None or not services.blobs.has_container(place[0]):
-        raise bad_request(
-            f"The codeUri '{uri}' is not in the workspace's storage account '{services.blobs.account}'.",
-            target="codeUri",
-        )
-    if not services.blobs.path(*place).exists():
-        raise bad_request(f"There is nothing at the codeUri '{uri}': upload the code first.", target="codeUri")
+def _prepare(services: Services, home: Home, name: str, version: str, properties: Document) -> None:
+    uploads.check(services, properties.get("codeUri"), "codeUri")
     digest = properties["properties"].get("hash_sha256")
     if digest:
-        key = _hash_key(workspace, digest, properties["properties"].get("hash_version", ""))
-        services.store.put({"id": key, "code": versions.version_id(KIND, workspace, name, version)})
+        key = _hash_key(home, digest, properties["properties"].get("hash_version", ""))
+        services.store.put({"id": key, "code": versions.version_id(KIND, home, name, version)})
 
 
 KIND = versions.Kind("codes", "code", content=lambda properties: properties.get("codeUri"), prepare=_prepare)

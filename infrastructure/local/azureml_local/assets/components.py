@@ -11,7 +11,7 @@ import json
 from typing import Any
 
 from azureml_local.errors import bad_request
-from azureml_local.routing import WorkspaceRef
+from azureml_local.routing import Home, RegistryRef, WorkspaceRef
 from azureml_local.services import Services
 from azureml_local.store import Document
 
@@ -27,24 +27,40 @@ def _content(properties: Document) -> str:
     return json.dumps({key: value for key, value in spec.items() if key not in _DESCRIBING}, sort_keys=True)
 
 
-def _prepare(services: Services, workspace: WorkspaceRef, name: str, version: str, properties: Document) -> None:
+def _prepare(services: Services, home: Home, name: str, version: str, properties: Document) -> None:
     spec = properties.get("componentSpec")
     if not isinstance(spec, dict) or not spec.get("type"):
         raise bad_request("A component version needs a 'componentSpec' with a 'type'.", target="componentSpec")
     if version == DEFAULT_VERSION:
         raise bad_request(f"'{DEFAULT_VERSION}' is not a version that can be created.", target="version")
+    if isinstance(home, RegistryRef):
+        _check_lives_in_registries(spec)
     spec.setdefault("name", name)
     spec["version"] = version
 
 
-def _default(services: Services, workspace: WorkspaceRef, name: str, version: str) -> Document | None:
-    return versions.latest(services, KIND, workspace, name) if version in ("", DEFAULT_VERSION) else None
+def _check_lives_in_registries(spec: Document) -> None:
+    """What a component in a registry refers to must be in one: a workspace that uses it sees no other workspace."""
+    task = spec.get("task") if isinstance(spec.get("task"), dict) else {}
+    nodes = (spec.get("jobs") or {}).values() if isinstance(spec.get("jobs"), dict) else ()
+    for owner, field in [(spec, "code"), (spec, "environment"), (task, "code"), (task, "environment"), *(
+        (node, "componentId") for node in nodes if isinstance(node, dict))]:  # fmt: skip
+        reference = str((owner or {}).get(field) or "")
+        if reference and not reference.removeprefix("azureml:").startswith(("azureml://registries/", "//registries/")):
+            raise bad_request(
+                f"The component's {field} '{reference}' is not in a registry. A component in a registry can use "
+                f"azureml://registries/REGISTRY/{'components' if field == 'componentId' else field + 's'}"
+                "/NAME/versions/VERSION only.",
+                target=field,
+            )
+
+
+def _default(services: Services, home: Home, name: str, version: str) -> Document | None:
+    return versions.latest(services, KIND, home, name) if version in ("", DEFAULT_VERSION) else None
 
 
 def resolve(services: Services, workspace: WorkspaceRef, reference: str) -> Document:
     """The component version that a step's `component` means."""
-    if reference.lower().startswith("azureml://registries/"):
-        raise bad_request(f"The component '{reference}' is in a registry, which the local workspace cannot reach.")
     return versions.resolve(services, KIND, workspace, reference)
 
 

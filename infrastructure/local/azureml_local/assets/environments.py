@@ -13,9 +13,9 @@ from typing import Any
 import yaml
 
 from azureml_local.environments import curated
-from azureml_local.errors import bad_request
-from azureml_local.routing import WorkspaceRef
-from azureml_local.services import Services
+from azureml_local.errors import AzureError, bad_request
+from azureml_local.routing import Home, RegistryRef, WorkspaceRef
+from azureml_local.services import MICROSOFTS, Services
 from azureml_local.store import Document
 
 from . import routes, uploads, versions
@@ -31,7 +31,7 @@ def _content(properties: Document) -> str:
     return json.dumps({**definition, "conda": _conda(properties.get("condaFile"))}, sort_keys=True, default=str)
 
 
-def _prepare(services: Services, workspace: WorkspaceRef, name: str, version: str, properties: Document) -> None:
+def _prepare(services: Services, home: Home, name: str, version: str, properties: Document) -> None:
     if name.lower().startswith("azureml-"):
         raise bad_request(f"The environment name '{name}' is not valid: 'AzureML-' is kept for curated environments.")
     image, build, conda = (properties.get(key) for key in ("image", "build", "condaFile"))
@@ -41,6 +41,8 @@ def _prepare(services: Services, workspace: WorkspaceRef, name: str, version: st
         raise bad_request(
             "An environment needs an 'image' (with or without a conda file) or a 'build' context.", target="image"
         )
+    if build and isinstance(home, RegistryRef):
+        uploads.check(services, build.get("contextUri"), "contextUri")
     if conda is not None:
         if build:
             raise bad_request("A conda file goes with an 'image', not with a 'build' context.", target="condaFile")
@@ -54,17 +56,20 @@ def _prepare(services: Services, workspace: WorkspaceRef, name: str, version: st
     properties["osType"] = str(properties.get("osType") or "Linux").capitalize()  # clients send "linux", too
 
 
-def _curated(services: Services, workspace: WorkspaceRef, name: str, version: str) -> Document | None:
-    """Azure ML's own environments, `AzureML-…`, are in every workspace. version: "" for the latest."""
-    image = curated.image_of(name)
+def _curated(services: Services, home: Home, name: str, version: str) -> Document | None:
+    """Azure ML's own environments: `AzureML-…` in every workspace, all of the registry `azureml`. version: "" for the
+    latest."""
+    if isinstance(home, RegistryRef) and home != MICROSOFTS:
+        return None
+    image = curated.image_of(f"{home.id}/environments/{name}" if home == MICROSOFTS else name)
     if image is None or curated.by_name(name) is None:
         return None
     version = version or "1"
     moment = "2022-01-01T00:00:00.000000+00:00"
     return {
-        "id": versions.version_id(KIND, workspace, name, version),
+        "id": versions.version_id(KIND, home, name, version),
         "name": version,
-        "type": f"{KIND.type}/versions",
+        "type": f"{KIND.type_in(home)}/versions",
         "properties": {
             "description": "An Azure ML curated environment, approximated locally from PyPI packages.",
             "tags": {},
@@ -88,21 +93,16 @@ def _curated(services: Services, workspace: WorkspaceRef, name: str, version: st
 
 
 def resolve(services: Services, workspace: WorkspaceRef, reference: str) -> Document:
-    """The environment version that a job's `environment` means: registered, or one of Azure ML's own.
-
-    Registries cannot be reached from here; of their environments only the curated ones are known, by name.
-    """
-    if not reference.lower().startswith("azureml://registries/"):
+    """The environment version that a job's `environment` means: registered, or one of Azure ML's own."""
+    try:
         return versions.resolve(services, KIND, workspace, reference)
-    image = curated.image_of(reference)
-    document = None if image is None else _curated(services, workspace, f"AzureML-{curated.bare_name(reference)}", "")
-    if document is None:
-        raise bad_request(
-            f"The environment '{reference}' is in a registry, which the local workspace cannot reach, and is not one "
-            f"of the curated environments known here: {curated.KNOWN}.",
-            target="environment",
-        )
-    return document
+    except AzureError as error:
+        if reference.lower().startswith(f"{MICROSOFTS.id}/environments/"):
+            raise bad_request(
+                f"The environment '{reference}' is not one of the curated environments known here: {curated.KNOWN}.",
+                target="environment",
+            ) from error
+        raise
 
 
 KIND = versions.Kind(

@@ -14,7 +14,7 @@ import yaml
 
 from azureml_local import uris
 from azureml_local.errors import AzureError, bad_request
-from azureml_local.routing import WorkspaceRef
+from azureml_local.routing import Home, RegistryRef, WorkspaceRef
 from azureml_local.services import Services
 from azureml_local.store import Document
 
@@ -36,31 +36,41 @@ def _flavors(model: Path) -> dict[str, Any]:
         return {}
 
 
-def _prepare(services: Services, workspace: WorkspaceRef, name: str, version: str, properties: Document) -> None:
+def _prepare(services: Services, home: Home, name: str, version: str, properties: Document) -> None:
     kind = properties.setdefault("modelType", "custom_model")
     if kind not in TYPES:
         raise bad_request(f"modelType '{kind}' is not one of {', '.join(TYPES)}.", target="modelType")
     uri = properties.get("modelUri")
     if not uri:
         raise bad_request("A model version needs 'modelUri'.", target="modelUri")
-    location = uris.locate(services, workspace, str(uri))
+    if isinstance(home, RegistryRef):
+        path: Path | None = uploads.check(services, uri, "modelUri")
+    else:
+        path = _located(services, home, str(uri), properties)
+    if path and kind == "mlflow_model" and not properties.get("flavors"):
+        properties["flavors"] = _flavors(path)
+    properties.setdefault("flavors", {})
+
+
+def _located(services: Services, workspace: WorkspaceRef, uri: str, properties: Document) -> Path | None:
+    """Where the files lie; completes `modelUri` and `jobName`. None for an archived model, whose files may be gone."""
+    location = uris.locate(services, workspace, uri)
     if location is not None:
         properties["modelUri"] = location.long_uri(workspace)
         if location.job and not properties.get("jobName"):
             properties["jobName"] = location.job
-    elif str(uri).startswith("http") and services.blobs.parse_url(str(uri)) is None:
+    elif uri.startswith("http") and services.blobs.parse_url(uri) is None:
         raise bad_request(
             f"modelUri '{uri}' is not in the workspace's storage. Register a local path, a datastore path or a job's "
             "output.",
             target="modelUri",
         )
-    if not properties.get("isArchived"):
-        path = uris.resolve(services, workspace, str(properties["modelUri"]))
-        if not path.exists():
-            raise AzureError(400, "UserError", f"There is nothing at the model's path '{uri}'.", target="modelUri")
-        if kind == "mlflow_model" and not properties.get("flavors"):
-            properties["flavors"] = _flavors(path)
-    properties.setdefault("flavors", {})
+    if properties.get("isArchived"):
+        return None
+    path = uris.resolve(services, workspace, str(properties["modelUri"]))
+    if not path.exists():
+        raise AzureError(400, "UserError", f"There is nothing at the model's path '{uri}'.", target="modelUri")
+    return path
 
 
 KIND = versions.Kind(

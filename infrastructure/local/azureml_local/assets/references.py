@@ -3,6 +3,7 @@
     azureml:NAME:VERSION   azureml:NAME@latest   NAME:VERSION   NAME@latest
     [azureml:]/subscriptions/S/resourceGroups/G/providers/…/workspaces/W/COLLECTION/NAME/{versions/V,labels/latest}
     azureml://locations/L/workspaces/GUID/COLLECTION/NAME/versions/V
+    azureml://registries/R/COLLECTION/NAME/{versions/V,labels/latest}
 
 Source: learn.microsoft.com/azure/machine-learning/reference-yaml-core-syntax, "Referencing an Azure ML asset".
 """
@@ -13,7 +14,7 @@ import re
 from dataclasses import dataclass
 
 from azureml_local.errors import bad_request
-from azureml_local.routing import WorkspaceRef
+from azureml_local.routing import Home, WorkspaceRef
 from azureml_local.services import Services
 
 _LABELS = ("latest", "default")
@@ -30,36 +31,51 @@ _LOCATED = re.compile(
     r"/versions/(?P<version>[^/]+)/?",
     re.IGNORECASE,
 )
+_REGISTERED = re.compile(
+    r"azureml://registries/(?P<registry>[^/]+)/(?P<collection>[a-z]+)/(?P<name>[^/]+)"
+    r"/(?:versions/(?P<version>[^/]+)|labels/(?P<label>[^/]+))/?",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A named version: its workspace's id, its collection (None in the short forms), and the version or the latest."""
+    """A named version: its home, its collection (None in the short forms), and the version or None for the latest."""
 
-    workspace_id: str
+    home: Home
     collection: str | None
     name: str
     version: str | None
 
 
 def parse(services: Services, workspace: WorkspaceRef, text: str) -> Reference | None:
-    """The reference that `text` is; None when it is none. A label that is not known, or another workspace that is not
-    there, is an error."""
+    """The reference that `text` is; None when it is none. A label that is not known, or a workspace or
+    registry that is not there, is an error."""
     if match := _SHORT.fullmatch(text):
         _check_label(text, match["label"])
-        return Reference(workspace.id, None, match["name"], match["version"])
+        return Reference(workspace, None, match["name"], match["version"])
     if match := _ID.fullmatch(text):
         _check_label(text, match["label"])
         found = services.workspace(match["subscription"], match["group"], match["workspace"])
         if found is None:
             raise bad_request(f"'{text}': there is no workspace '{match['workspace']}' in '{match['group']}'.")
-        return Reference(found.id, match["collection"].lower(), match["name"], match["version"])
+        return Reference(found, match["collection"].lower(), match["name"], match["version"])
     if match := _LOCATED.fullmatch(text):
         for other in services.workspaces():
             document = services.store.get(other.id)
             if document and document["properties"]["workspaceId"].lower() == match["guid"].lower():
-                return Reference(other.id, match["collection"].lower(), match["name"], match["version"])
+                return Reference(other, match["collection"].lower(), match["name"], match["version"])
         raise bad_request(f"'{text}': there is no workspace with the id '{match['guid']}'.")
+    if match := _REGISTERED.fullmatch(text):
+        _check_label(text, match["label"])
+        registry = services.registry(match["registry"])
+        if registry is None:
+            known = ", ".join(other.name for other in services.registries()) or "none but azureml"
+            raise bad_request(
+                f"'{text}': there is no registry '{match['registry']}'. Registries here: {known}. "
+                "`az ml registry create` makes one."
+            )
+        return Reference(registry, match["collection"].lower(), match["name"], match["version"])
     return None
 
 

@@ -1,9 +1,10 @@
 """What all versioned assets have in common: containers, versions, archiving, lists, the rule that a version's content
 never changes.
 
-Documents: `<workspace>/models/taxi` (the container) and `<workspace>/models/taxi/versions/3`. The container's
-`latestVersion` is the one created last among those not archived, its `nextVersion` the number after the highest there
-ever was, which `<workspace>/models/taxi/numbering` keeps beyond deletions (the MLflow registry counts by it too).
+An asset's home is a workspace or a registry. Documents: `<home>/models/taxi` (the container) and
+`<home>/models/taxi/versions/3`. The container's `latestVersion` is the one created last among those not archived, its
+`nextVersion` the number after the highest there ever was, which `<home>/models/taxi/numbering` keeps beyond deletions
+(the MLflow registry counts by it too).
 
 Source: Microsoft.MachineLearningServices 2024-04-01, *Containers and *Versions.
 """
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from azureml_local.errors import AzureError, bad_request, conflict
-from azureml_local.routing import WorkspaceRef
+from azureml_local.routing import Home, WorkspaceRef
 from azureml_local.services import Services
 from azureml_local.store import Document
 
@@ -25,11 +26,11 @@ from . import references
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,254}")
 
 
-def _nothing(services: Services, workspace: WorkspaceRef, name: str, version: str, properties: Document) -> None:
+def _nothing(services: Services, home: Home, name: str, version: str, properties: Document) -> None:
     """A kind without checks of its own."""
 
 
-def _no_fallback(services: Services, workspace: WorkspaceRef, name: str, version: str) -> Document | None:
+def _no_fallback(services: Services, home: Home, name: str, version: str) -> Document | None:
     return None
 
 
@@ -50,47 +51,47 @@ class Kind:
     content: Callable[[Document], Any]
     change_status: int = 400
     may_be_empty: bool = False
-    prepare: Callable[[Services, WorkspaceRef, str, str, Document], None] = _nothing
-    fallback: Callable[[Services, WorkspaceRef, str, str], Document | None] = _no_fallback
+    prepare: Callable[[Services, Home, str, str, Document], None] = _nothing
+    fallback: Callable[[Services, Home, str, str], Document | None] = _no_fallback
 
-    @property
-    def type(self) -> str:
-        return f"Microsoft.MachineLearningServices/workspaces/{self.collection}"
-
-
-def container_id(kind: Kind, workspace: WorkspaceRef, name: str) -> str:
-    return f"{workspace.id}/{kind.collection}/{name}"
+    def type_in(self, home: Home) -> str:
+        """The ARM type of its containers."""
+        return f"{home.resource_type}/{self.collection}"
 
 
-def version_id(kind: Kind, workspace: WorkspaceRef, name: str, version: str) -> str:
-    return f"{container_id(kind, workspace, name)}/versions/{version}"
+def container_id(kind: Kind, home: Home, name: str) -> str:
+    return f"{home.id}/{kind.collection}/{name}"
 
 
-def missing(kind: Kind, workspace: WorkspaceRef, name: str, version: str | None = None) -> AzureError:
+def version_id(kind: Kind, home: Home, name: str, version: str) -> str:
+    return f"{container_id(kind, home, name)}/versions/{version}"
+
+
+def missing(kind: Kind, home: Home, name: str, version: str | None = None) -> AzureError:
     """Azure's 404 for an asset that is not there."""
     what = f"{kind.noun} '{name}'" + (f" version '{version}'" if version is not None else "")
-    return AzureError(404, "UserError", f"Could not find {what} in workspace '{workspace.name}'.")
+    return AzureError(404, "UserError", f"Could not find {what} in {home.noun} '{home.name}'.")
 
 
-def all_versions(services: Services, kind: Kind, workspace: WorkspaceRef, name: str) -> list[Document]:
+def all_versions(services: Services, kind: Kind, home: Home, name: str) -> list[Document]:
     """Every version, newest first, the archived ones too."""
-    return services.store.list(f"{container_id(kind, workspace, name)}/versions", newest_first=True)
+    return services.store.list(f"{container_id(kind, home, name)}/versions", newest_first=True)
 
 
-def latest(services: Services, kind: Kind, workspace: WorkspaceRef, name: str) -> Document | None:
+def latest(services: Services, kind: Kind, home: Home, name: str) -> Document | None:
     """The version that `@latest` means: created last among those not archived."""
-    for document in all_versions(services, kind, workspace, name):
+    for document in all_versions(services, kind, home, name):
         if not document["properties"].get("isArchived"):
             return document
     return None
 
 
-def find(services: Services, kind: Kind, workspace: WorkspaceRef, name: str, version: str) -> Document:
+def find(services: Services, kind: Kind, home: Home, name: str, version: str) -> Document:
     """A version's document; the kind's fallback; else Azure's 404."""
-    document = services.store.get(version_id(kind, workspace, name, version))
-    document = document or kind.fallback(services, workspace, name, version)
+    document = services.store.get(version_id(kind, home, name, version))
+    document = document or kind.fallback(services, home, name, version)
     if document is None:
-        raise missing(kind, workspace, name, version)
+        raise missing(kind, home, name, version)
     return document
 
 
@@ -101,14 +102,13 @@ def resolve(services: Services, kind: Kind, workspace: WorkspaceRef, text: str) 
         raise bad_request(
             f"'{text}' does not name a {kind.noun}. Use azureml:NAME:VERSION or azureml:NAME@latest.", target=kind.noun
         )
-    parts = reference.workspace_id.split("/")
-    workspace = WorkspaceRef(parts[2], parts[4], parts[8], reference.workspace_id)
+    home = reference.home
     if reference.version is not None:
-        return find(services, kind, workspace, reference.name, reference.version)
-    document = latest(services, kind, workspace, reference.name)
-    document = document or kind.fallback(services, workspace, reference.name, "")
+        return find(services, kind, home, reference.name, reference.version)
+    document = latest(services, kind, home, reference.name)
+    document = document or kind.fallback(services, home, reference.name, "")
     if document is None:
-        raise missing(kind, workspace, reference.name)
+        raise missing(kind, home, reference.name)
     return document
 
 
@@ -136,17 +136,17 @@ def _keep_highest(services: Services, container: str, number: int) -> None:
     services.store.put({"id": f"{container}/numbering", "name": "numbering", "highest": number})
 
 
-def new_container(kind: Kind, workspace: WorkspaceRef, name: str) -> Document:
+def new_container(kind: Kind, home: Home, name: str) -> Document:
     return {
-        "id": container_id(kind, workspace, name),
+        "id": container_id(kind, home, name),
         "name": name,
-        "type": kind.type,
+        "type": kind.type_in(home),
         "properties": {"provisioningState": "Succeeded"},
     }
 
 
 def put_version(
-    services: Services, kind: Kind, workspace: WorkspaceRef, name: str, version: str | None, body: Document, *, by: str
+    services: Services, kind: Kind, home: Home, name: str, version: str | None, body: Document, *, by: str
 ) -> tuple[Document, bool]:
     """Create or update a version, in one transaction with its container. Returns (document, created).
 
@@ -165,12 +165,12 @@ def put_version(
         "provisioningState": "Succeeded",
     }
     with services.store.transaction():
-        container = services.store.get(container_id(kind, workspace, name))
+        container = services.store.get(container_id(kind, home, name))
         if container is None:
-            container = services.store.put(new_container(kind, workspace, name), by=by)
+            container = services.store.put(new_container(kind, home, name), by=by)
         if version is None:
             version = str(_highest(services, container["id"]) + 1)
-        kind.prepare(services, workspace, container["name"], version, properties)
+        kind.prepare(services, home, container["name"], version, properties)
         identifier = f"{container['id']}/versions/{version}"
         old = services.store.get(identifier)
         if old is not None:
@@ -183,20 +183,21 @@ def put_version(
                 "or choose another name."
             )
         document = services.store.put(
-            {"id": identifier, "name": version, "type": f"{kind.type}/versions", "properties": properties}, by=by
+            {"id": identifier, "name": version, "type": f"{kind.type_in(home)}/versions", "properties": properties},
+            by=by,
         )
     return document, old is None
 
 
-def delete_version(services: Services, kind: Kind, workspace: WorkspaceRef, name: str, version: str) -> bool:
+def delete_version(services: Services, kind: Kind, home: Home, name: str, version: str) -> bool:
     """Remove a version; its number is never given again, so `name:version` means one thing for ever.
 
     Returns False when there was none.
     """
     with services.store.transaction():
-        container = container_id(kind, workspace, name)
+        container = container_id(kind, home, name)
         highest = _highest(services, container)
-        gone = services.store.delete(version_id(kind, workspace, name, version))
+        gone = services.store.delete(version_id(kind, home, name, version))
         if gone:
             _keep_highest(services, container, highest)
     return gone

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,14 +64,8 @@ def spec_from_reference(reference: str) -> EnvironmentSpec | None:
 
     References are `azureml://registries/azureml/environments/NAME/labels/latest` (or `/versions/N`),
     `azureml:AzureML-NAME@latest`, or the ARM id of an environment whose name starts with `AzureML-`. One without a
-    package list is refused when it is built, by name. Raises EnvironmentBuildError for another registry.
+    package list is refused when it is built, by name.
     """
-    registry = re.match(r"azureml://registries/([^/]+)/", reference, re.IGNORECASE)
-    if registry and registry[1].lower() != "azureml":
-        raise EnvironmentBuildError(
-            f"environment {reference}: the registry '{registry[1]}' cannot be reached from the local workspace. "
-            "Register the environment in the workspace: `az ml environment create --file …`."
-        )
     image = curated.image_of(reference)
     return EnvironmentSpec(name=curated.bare_name(reference), image=image) if image else None
 

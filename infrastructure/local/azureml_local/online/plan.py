@@ -131,11 +131,6 @@ def _model(services: Services, workspace: WorkspaceRef, reference: object) -> Mo
     if not reference:
         return None
     text = str(reference)
-    if text.lower().startswith("azureml://registries/"):
-        raise bad_request(
-            f"The model '{text}' is in a registry, which the local workspace cannot reach. Register it here.",
-            target="model",
-        )
     document = versions.resolve(services, models.KIND, workspace, text)
     given = document["properties"]
     path = uris.resolve(services, workspace, str(given["modelUri"]))

@@ -67,7 +67,8 @@ def test_curated_environments_are_in_every_workspace(storage: Storage) -> None:
 @pytest.mark.parametrize(
     ("reference", "message"),
     [
-        ("azureml://registries/mine/environments/e/versions/1", "is in a registry"),
+        ("azureml://registries/mine/environments/e/versions/1", "there is no registry 'mine'"),
+        ("azureml://registries/azureml/environments/triton/versions/1", "not one of the curated environments known"),
         ("azureml:nope:1", "Could not find environment 'nope' version '1'"),
         ("azureml:nope@latest", "Could not find environment 'nope'"),
         ("azureml:e@stable", "the label 'stable' is not known"),
@@ -96,7 +97,7 @@ def test_the_default_component_version_is_the_latest(storage: Storage) -> None:
     assert (default["name"], default["properties"]["componentSpec"]["version"]) == ("2", "2")
     for reference in ("azureml:c@latest", "azureml:c@default", f"{storage.workspace.id}/components/c/labels/default"):
         assert components.resolve(storage.services, storage.workspace, reference)["name"] == "2"
-    with pytest.raises(AzureError, match="is in a registry"):
+    with pytest.raises(AzureError, match="there is no registry 'r'"):
         components.resolve(storage.services, storage.workspace, "azureml://registries/r/components/c/versions/1")
 
 
@@ -114,7 +115,7 @@ def test_code_is_found_again_by_its_hash_while_its_files_are_there(storage: Stor
     container, _ = storage.services.blobs.parse_url(pending["blobUri"]) or ("", "")
     body = {"properties": {"codeUri": f"{pending['blobUri']}/src",
                            "properties": {"hash_sha256": "abc", "hash_version": "202208"}}}  # fmt: skip
-    assert "upload the code first" in error_of(storage.arm("PUT", "/codes/one/versions/1", body))[2]
+    assert "upload the files first" in error_of(storage.arm("PUT", "/codes/one/versions/1", body))[2]
     source = storage.services.blobs.path(container, "src")
     source.mkdir()
     assert storage.arm("PUT", "/codes/one/versions/1", body).status_code == 201
@@ -131,7 +132,7 @@ def test_code_is_found_again_by_its_hash_while_its_files_are_there(storage: Stor
 
 def test_code_must_be_in_the_workspaces_storage(storage: Storage) -> None:
     body = {"properties": {"codeUri": "https://elsewhere.blob.core.windows.net/c/src"}}
-    assert "is not in the workspace's storage account" in error_of(storage.arm("PUT", "/codes/a/versions/1", body))[2]
+    assert "is not in the storage account" in error_of(storage.arm("PUT", "/codes/a/versions/1", body))[2]
 
 
 def test_data_is_shown_with_the_long_uri_and_its_type(storage: Storage) -> None:

@@ -228,7 +228,7 @@ def test_a_deployment_is_created_and_completed(run: Callable[[Check], None]) -> 
     ("properties", "status", "said"),
     [
         ({"model": "azureml:nothing:1"}, 404, "Could not find model 'nothing' version '1'"),
-        ({"model": "azureml://registries/r/models/m/versions/1"}, 400, "is in a registry"),
+        ({"model": "azureml://registries/r/models/m/versions/1"}, 400, "there is no registry 'r'"),
         ({"environmentId": "azureml:nothing:1"}, 404, "Could not find environment 'nothing'"),
         ({"codeConfiguration": {"codeId": "azureml:c:1", "scoringScript": "sc.py"}}, 400, "which has: score.py."),
         (
