@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from .errors import bad_request, not_found
+from .jobs import states
 from .jobs.history_documents import TYPES, definition_document, details_document, run_document
 from .jobs.runs import Run
 from .routing import WS, Host, workspace_of
@@ -23,6 +25,7 @@ from .services import Services
 from .store import Document
 
 _PAGE = 100
+STREAM_SECONDS = 60.0  # a client that created a job begins to stream within that time
 _ASSET = re.compile(r"azureml://locations/[^/]+/workspaces/[^/]+/(data|models)/(.+)/versions/1", re.IGNORECASE)
 _OUTPUT = re.compile(r"azureml_(?P<run>.+?)_output_(?:data|model)_(?P<name>.+)")
 _FILTER = re.compile(r"(\w+(?:/[\w.]+)?)\s+(eq|ne)\s+'?([^']*)'?", re.IGNORECASE)
@@ -48,8 +51,17 @@ def install(services: Services) -> None:
         run = jobs.edit(named(request), await request.json())
         return JSONResponse(run_document(services, workspace_of(request), run))
 
+    asked: set[tuple[str, str]] = set()
+
     async def details(request: Request) -> Response:
-        return JSONResponse(details_document(services, workspace_of(request), named(request)))
+        """Clients that stream look at log files only while a run is under way. One that ended before it was asked for
+        is told as Finalizing once, so that its log is shown."""
+        run = named(request)
+        document = details_document(services, workspace_of(request), run)
+        if run.ended and (run.workspace, run.name) not in asked and _just_now(services, run):
+            document["status"] = states.FINALIZING
+        asked.add((run.workspace, run.name))
+        return JSONResponse(document)
 
     async def children(request: Request) -> Response:
         """GET, with `$top` and `$continuationtoken`; newest first as Azure lists them."""
@@ -140,6 +152,11 @@ def install(services: Services) -> None:
         identifiers = (await request.json()).get("values") or []
         values = {identifier: {"path": resolve(request, identifier)["uri"]} for identifier in identifiers}
         return JSONResponse({"values": values})
+
+
+def _just_now(services: Services, run: Run) -> bool:
+    ended = datetime.fromisoformat(str(run.ended_at))
+    return (services.clock() - ended).total_seconds() < STREAM_SECONDS
 
 
 def _page(request: Request, documents: list[Document]) -> Document:

@@ -19,6 +19,7 @@ from .runs import Run
 
 USER_LOG = "user_logs/std_log.txt"
 PIPELINE_LOG = "logs/azureml/executionlogs.txt"
+SWEEP_LOG = "azureml-logs/hyperdrive.txt"
 SYSTEM_LOG = "system_logs/lifecycle.log"
 BUILD_LOG = "azureml-logs/20_image_build_log.txt"
 UPLOADED = ("outputs", "logs")
@@ -97,6 +98,7 @@ class LifecycleLog:
 __all__ = [
     "BUILD_LOG",
     "PIPELINE_LOG",
+    "SWEEP_LOG",
     "SYSTEM_LOG",
     "USER_LOG",
     "LifecycleLog",

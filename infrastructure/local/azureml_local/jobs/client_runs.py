@@ -11,9 +11,8 @@ from azureml_local.mlflow_server import ClientRun
 from azureml_local.services import Services
 
 from . import states
-from .runs import Run, RunStore
+from .runs import CLIENT, Run, RunStore
 
-KIND = "client"
 _ENDS = {"FINISHED": states.COMPLETED, "FAILED": states.FAILED, "KILLED": states.CANCELED}
 
 
@@ -27,7 +26,7 @@ def install(services: Services, runs: RunStore) -> None:
 
     async def updated(told: ClientRun) -> None:
         run = runs.get(told.workspace, told.run_id)
-        if run is None or run.kind != KIND:
+        if run is None or run.kind != CLIENT:
             return  # a job's state is the workspace's own to tell
         runs.change(run, lambda current: replace(current, display_name=told.name))
         runs.advance(run, _ENDS.get(told.status, states.RUNNING))
@@ -39,7 +38,7 @@ def install(services: Services, runs: RunStore) -> None:
 def lives_elsewhere(runs: RunStore, run: Run) -> bool:
     """Whether a run goes on without this workspace: a client's, and not nested in one of its jobs."""
     root = runs.get(run.workspace, run.root)
-    return run.kind == KIND and (root is None or root.kind == KIND)
+    return run.kind == CLIENT and (root is None or root.kind == CLIENT)
 
 
 def _record(runs: RunStore, told: ClientRun) -> Run:
@@ -47,7 +46,7 @@ def _record(runs: RunStore, told: ClientRun) -> Run:
     return Run(
         workspace=told.workspace.id,
         name=told.run_id,
-        kind=KIND,
+        kind=CLIENT,
         display_name=told.name,
         experiment=told.experiment_name,
         number=runs.next_number(told.workspace),

@@ -24,7 +24,7 @@ from .artifacts import LifecycleLog
 from .errors import JobFailedError, TimedOutError
 from .nodes import NodePools
 from .processes import Launcher
-from .runs import Run, RunStore
+from .runs import CLIENT, Run, RunStore
 from .specs import OutputSetting, Spec
 from .values import Data, Value
 
@@ -154,6 +154,16 @@ class Engine:
             ended = self._record_end(run, status, error)
             self._say_end(ended)
             await self.tell_mlflow(ended)
+            if ended.status != states.COMPLETED:
+                await self._end_nested(ended)
+
+    async def _end_nested(self, run: Run) -> None:
+        """Runs that the step's program began and could not end any more end as the step did."""
+        for nested in self.runs.children(run.workspace, run.name):
+            if nested.kind == CLIENT and not nested.ended:
+                ended = self.runs.advance(nested, run.status)
+                await self.tell_mlflow(ended)
+                await self._end_nested(ended)
 
     async def child(self, run: Run, work: Coroutine[Any, Any, dict[str, Data]]) -> dict[str, Data]:
         """Do the work of a run below another, so that it can be canceled by itself: a failure to its parent."""

@@ -15,7 +15,7 @@ from azureml_local.errors import bad_request, conflict, not_found
 from azureml_local.routing import WorkspaceRef
 from azureml_local.services import Services
 
-from . import artifacts, client_runs, recovery, states
+from . import artifacts, recovery, states
 from .command_runner import CommandRunner
 from .documents import changed_fields, editable
 from .engine import Engine, Work
@@ -25,7 +25,7 @@ from .parallel_runner import ParallelRunner
 from .pipeline_runner import PipelineRunner, noted
 from .planning import plan_of
 from .processes import Launcher, SystemLauncher
-from .runs import Run, RunStore
+from .runs import CLIENT, Run, RunStore
 from .specs import ParallelSpec, PipelineSpec, Plan, SweepSpec
 from .sweep_runner import SweepRunner
 from .values import Data
@@ -171,7 +171,7 @@ class JobManager:
         if task is not None:
             task.cancel()
             await asyncio.wait({task})
-        elif run.kind == client_runs.KIND:  # its process is the client's own: it is told by the state alone
+        elif run.kind == CLIENT:  # its process is the client's own: it is told by the state alone
             await self.engine.tell_mlflow(self.runs.advance(run, states.CANCELED))
         return self.get(workspace, name)
 

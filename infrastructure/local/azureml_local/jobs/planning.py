@@ -197,8 +197,8 @@ class _Planner:
         try:
             most = nodes.capacity_of(self._services, self._workspace, name)
         except AzureError as error:
-            if name not in self._bad_computes:  # once is enough: all steps may share it
-                self._bad_computes.add(name)
+            if name.lower() not in self._bad_computes:  # once is enough: all steps may share it
+                self._bad_computes.add(name.lower())
                 self._problems.add(where, error.message)
             return
         if instances is not None and instances > most:

@@ -18,6 +18,8 @@ from azureml_local.store import Document, ResourceStore, timestamp
 
 from . import states
 
+CLIENT = "client"  # the kind of runs that clients made with MLflow alone
+
 
 @dataclass(frozen=True)
 class Run:

@@ -16,7 +16,7 @@ from typing import Any
 from azureml_local import uris
 from azureml_local.mlflow_server import MlflowUnavailableError, RunNotFoundError
 
-from . import data, states
+from . import artifacts, data, states
 from .early_termination import Judge
 from .engine import Engine, Work
 from .errors import JobFailedError, TimedOutError
@@ -39,7 +39,7 @@ class SweepRunner:
         self._work = work
         self._spec = spec
         self._execute = execute
-        self._diary = engine.diary(work.run)
+        self._log = artifacts.LifecycleLog(engine.artifacts_of(work.run) / artifacts.SWEEP_LOG, engine.services.clock)
         self._done: list[tuple[float, Run, dict[str, Data]]] = []
         self._failures: dict[int, tuple[str, str]] = {}
         self._running: dict[int, Run] = {}
@@ -106,7 +106,7 @@ class SweepRunner:
         if task is None or number in self._stopped:
             return
         self._stopped[number] = reason
-        self._diary.write(f"trial {run.name} is stopped early: {reason}")
+        self._log.write(f"trial {run.name} is stopped early: {reason}")
         self._engine.enter(run, states.CANCEL_REQUESTED)
         task.cancel()
 
@@ -136,6 +136,7 @@ class SweepRunner:
         # What is to be registered is the best trial's output, not every trial's.
         outputs = {name: OutputSetting(type=setting.type, mode=setting.mode) for name, setting in work.outputs.items()}
         self._note_point(run, point)
+        self._log.write(f"trial {run.name} begins: {json.dumps(dict(point))}")
         self._running[number] = run
         try:
             made = await self._execute(replace(work, run=run, spec=spec.trial, inputs=inputs, outputs=outputs))
@@ -144,17 +145,17 @@ class SweepRunner:
             if number in self._stopped:
                 return self._best(self._logged[number])
             self._failures[number] = (run.name, failure.message + (f"\n{failure.tail}" if failure.tail else ""))
-            self._diary.write(f"trial {run.name} failed: {failure.message}")
+            self._log.write(f"trial {run.name} failed: {failure.message}")
             return None
         finally:
             del self._running[number]
         if not logged:
             self._failures[number] = (run.name, f"It did not log the metric '{spec.metric}'.")
-            self._diary.write(f"trial {run.name} did not log {spec.metric}")
+            self._log.write(f"trial {run.name} did not log {spec.metric}")
             return None
         value = self._best(logged)
         self._done.append((value, run, made))
-        self._diary.write(f"trial {run.name} {json.dumps(dict(point))}: {spec.metric} = {value}")
+        self._log.write(f"trial {run.name}: {spec.metric} = {value}")
         return value
 
     def _note_point(self, run: Run, point: Mapping[str, Any]) -> None:
@@ -193,7 +194,7 @@ class SweepRunner:
             self._work.run,
             lambda current: replace(current, outputs=record, properties={**current.properties, **properties}),
         )
-        self._diary.write(f"best trial {best.name}: {self._spec.metric} = {value}")
+        self._log.write(f"best trial {best.name}: {self._spec.metric} = {value}")
         return outputs
 
     def _as_output(self, name: str, made: Data) -> data.Output:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import pytest
 
 from azureml_local.environments.errors import EnvironmentBuildError
 from azureml_local.errors import AzureError
-from azureml_local.jobs import data
+from azureml_local.jobs import client_runs, data
 from azureml_local.jobs.processes import TOKEN, Launch
 from azureml_local.jobs.runs import Run
+from azureml_local.mlflow_server import ClientRun
 from support.local_jobs import Jobs, make_jobs
 
 
@@ -394,3 +396,23 @@ def test_several_nodes_without_a_distribution_run_the_command_once(jobs: Jobs) -
         "resources.instance_count is 2, but without 'distribution' the command runs once, on one node"
     ]
     assert len(jobs.launcher.launches) == 1
+
+
+def test_runs_that_a_program_began_end_with_it_when_it_crashes(jobs: Jobs) -> None:
+    client_runs.install(jobs.services, jobs.manager.runs)
+
+    async def program(launch: Launch) -> int:
+        for name, parent in (("nested", "job"), ("deeper", "nested"), ("done", "job")):
+            told = ClientRun(jobs.workspace, name, "7", "exp", name, "RUNNING", 0, None, {"mlflow.parentRunId": parent})
+            for hook in jobs.mlflow.on_run_created:
+                await hook(told)
+        for hook in jobs.mlflow.on_run_updated:
+            await hook(replace(told, status="FINISHED", end_time=1))
+        return 1
+
+    jobs.launcher.programs["run it"] = program
+    run = finished(jobs, command())
+    assert run.status == "Failed"
+    states = {name: jobs.manager.get(jobs.workspace, name).status for name in ("nested", "deeper", "done")}
+    assert states == {"nested": "Failed", "deeper": "Failed", "done": "Completed"}
+    assert jobs.mlflow.ends == {"job": "FAILED", "nested": "FAILED", "deeper": "FAILED"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -313,3 +314,16 @@ def test_a_stop_ends_all_jobs_and_says_why(jobs: Jobs) -> None:
     assert run.error is not None
     assert run.error["code"] == "WorkspaceStopped"
     assert jobs.launcher.alive == {}
+
+
+def test_a_run_that_ended_before_it_was_streamed_ends_once_more(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients print logs only while a run is under way: without this, `az ml job stream` of a short job prints none."""
+    asyncio.run(jobs.run(command("echo")))
+    told = [history(jobs, "/history/v1.0WS/runs/job/details") for _ in range(3)]
+    assert [details["status"] for details in told] == ["Finalizing", "Completed", "Completed"]
+    assert "system_logs/lifecycle.log" in told[1]["logFiles"]
+    assert jobs.manager.get(jobs.workspace, "job").status == "Completed"
+    later = datetime.now(timezone.utc) + timedelta(minutes=2)
+    asyncio.run(jobs.run(command("echo"), "older"))
+    monkeypatch.setattr(jobs.services, "clock", lambda: later)
+    assert history(jobs, "/history/v1.0WS/runs/older/details")["status"] == "Completed"

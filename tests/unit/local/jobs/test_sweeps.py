@@ -221,7 +221,7 @@ def test_a_stopped_trial_is_canceled_and_the_others_go_on(jobs: Jobs, monkeypatc
     assert run.properties["score"] == "1.2"
     assert run.tags == {f"job_{n}": f'{{"lr": {rate}}}' for n, rate in enumerate((0.1, 0.2, 0.3))}
     assert "trial job_0 is stopped early: its best value 0.4 is worse than " in (
-        jobs.log("job", "system_logs/lifecycle.log")
+        jobs.log("job", "azureml-logs/hyperdrive.txt")
     )
     assert jobs.launcher.alive == {}
 
