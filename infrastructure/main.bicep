@@ -40,7 +40,7 @@ param tags object = {}
 
 // ------------------------------------------------------------------------------------------------ who may sign in
 
-@description('How GitHub starts the subject of this repository\'s tokens, for example repo:octo-org@123456/octo-repo@456789; scripts/setup_github.py finds it. Empty: GitHub gets no way in.')
+@description('How GitHub starts the subject of this repository\'s tokens, for example repo:octo-org@123456/octo-repo@456789; scripts/setup_github.py finds it. Two with a space between, while a repository moves from names to ids: both are accepted. Empty: GitHub gets no way in.')
 param githubSubjectPrefix string = ''
 
 @description('GitHub environment whose jobs may sign in as this environment\'s identity.')
@@ -134,7 +134,7 @@ var allTags = union(tags, {
   'managed-by': 'bicep'
   environment: env
 })
-var subjectOfEnvironment = empty(githubSubjectPrefix) ? '' : '${githubSubjectPrefix}:environment:${githubEnvironment}'
+var subjectPrefixes = empty(githubSubjectPrefix) ? [] : split(githubSubjectPrefix, ' ')
 // A private workspace with unisolated clusters could not reach its own storage.
 var isolation = privateNetwork && managedNetworkIsolation == 'Disabled' ? 'AllowInternetOutbound' : managedNetworkIsolation
 
@@ -199,7 +199,7 @@ module githubIdentity 'modules/identity.bicep' = {
     name: githubIdentityName
     location: location
     tags: allTags
-    githubSubject: subjectOfEnvironment
+    githubSubjects: map(subjectPrefixes, start => '${start}:environment:${githubEnvironment}')
   }
 }
 
@@ -318,7 +318,7 @@ module planIdentity 'modules/identity.bicep' = if (infrastructureIdentities) {
     name: planIdentityName
     location: location
     tags: allTags
-    githubSubject: empty(githubSubjectPrefix) ? '' : '${githubSubjectPrefix}:environment:infrastructure-plan'
+    githubSubjects: map(subjectPrefixes, start => '${start}:environment:infrastructure-plan')
   }
 }
 
@@ -329,7 +329,7 @@ module deployIdentity 'modules/identity.bicep' = if (infrastructureIdentities) {
     name: deployIdentityName
     location: location
     tags: allTags
-    githubSubject: empty(githubSubjectPrefix) ? '' : '${githubSubjectPrefix}:environment:infrastructure'
+    githubSubjects: map(subjectPrefixes, start => '${start}:environment:infrastructure')
   }
 }
 

@@ -28,7 +28,7 @@ SUBSCRIPTION = (r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", "it must 
 
 @dataclass(frozen=True)
 class Stack:
-    """What all environments of one repository have in common."""
+    """What all environments of one repository have in common. `subject_prefix`: one, or two with a space between."""
 
     prefix: str
     postfix: str
@@ -72,7 +72,11 @@ def read_stack(inputs: Inputs) -> Stack:
         for name in ("prefix", "postfix")
     )
     location = inputs.text("location", required=True, pattern=LOCATION[0], allowed=LOCATION[1], mend=mend)
-    subject = inputs.text("subject-prefix", pattern=r"repo:[^\s:]+", allowed="it must look like repo:OWNER@ID/REPO@ID")
+    subject = inputs.text(
+        "subject-prefix",
+        pattern=r"repo:[^\s:]+( repo:[^\s:]+)*",
+        allowed="it must look like repo:OWNER@ID/REPO@ID, several with a space between",
+    )
     return Stack(prefix, postfix, location, subject_prefix=subject)
 
 

@@ -25,8 +25,11 @@ from typing import TextIO
 from az_cli import Launch, launch
 from errors import ActionError, ExitCode, Problem
 from infrastructure_stack import ENVIRONMENT, LOCATION, NAME_PART, SUBSCRIPTION, Stack
-from setup_steps import Setup
+from setup_changes import Changes
+from setup_repository import SUBJECTS
+from setup_steps import Wish, everything
 
+_BRANCH = (r"[\w.*/-]+", "it must be a branch or a pattern of branches, such as feature/*")
 _REPOSITORY = (r"[\w.-]+/[\w.-]+", "it must be OWNER/REPO")
 
 
@@ -48,6 +51,20 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
         "--reviewer", action="append", default=[], help="GitHub user who must approve all but the first; repeatable"
     )
     parser.add_argument(
+        "--branch",
+        action="append",
+        default=[],
+        help="branch, or pattern such as feature/*, that may use the first environment beside the default branch; "
+        "repeatable",
+    )
+    parser.add_argument(
+        "--subject",
+        choices=SUBJECTS,
+        default="immutable",
+        help="subjects of GitHub's tokens that Azure accepts: with ids (immutable, the default; switched on where it "
+        "is off), names only, or both while moving from one to the other",
+    )
+    parser.add_argument(
         "--infrastructure",
         action="store_true",
         help="also set up the infrastructure workflow: two identities with roles on the subscription",
@@ -58,6 +75,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     checks = [("--prefix", given.prefix, NAME_PART), ("--postfix", given.postfix, NAME_PART)]
     checks += [("--location", given.location, LOCATION)]
     checks += [("--environments", name, ENVIRONMENT) for name in given.environments or [""]]
+    checks += [("--branch", name, _BRANCH) for name in given.branch]
     checks += [("--repository", given.repository, _REPOSITORY)] if given.repository else []
     checks += [("--subscription", given.subscription, SUBSCRIPTION)] if given.subscription else []
     problems = [
@@ -82,21 +100,16 @@ def main(
     out: TextIO | None = None,
 ) -> int:
     out = out or sys.stdout
-    setup: Setup | None = None
+    changes: Changes | None = None
     code = 0
     try:
         given = arguments(argv)
-        setup = Setup(
-            Stack(given.prefix, given.postfix, given.location, given.subscription),
-            given.environments,
-            given.reviewer,
-            given.infrastructure,
-            given.apply,
-            run,
-            os.environ if env is None else env,
-            out,
+        changes = Changes(given.apply, run, os.environ if env is None else env, out)
+        stack = Stack(given.prefix, given.postfix, given.location, given.subscription)
+        wish = Wish(
+            given.repository, given.environments, given.reviewer, given.branch, given.subject, given.infrastructure
         )
-        setup.everything(given.repository)
+        everything(changes, stack, wish)
     except ActionError as error:
         out.write(f"\nError: {error.text()}\n")
         code = int(error.exit_code)
@@ -105,20 +118,20 @@ def main(
             "\nInterrupted. A deployment that had started goes on in Azure; run this again to go on from there.\n"
         )
         code = int(ExitCode.INTERRUPTED)
-    if setup is not None and setup.undo:
+    if changes is not None and changes.undo:
         out.write("\nTo undo what was done, run from top to bottom:\n")
-        out.write("".join(f"  {command}\n" for command in reversed(setup.undo)))
-    if setup is not None and code == 0:
-        out.write(f"\n{_ending(setup)}\n")
+        out.write("".join(f"  {command}\n" for command in reversed(changes.undo)))
+    if changes is not None and code == 0:
+        out.write(f"\n{_ending(changes)}\n")
     return code
 
 
-def _ending(setup: Setup) -> str:
-    if not setup.changes:
+def _ending(changes: Changes) -> str:
+    if not changes.count:
         return "Everything is set up already; nothing to do."
-    if setup.apply:
-        return f"Done: {setup.changes} changes."
-    return f"Nothing was changed. Run again with --apply to make these {setup.changes} changes."
+    if changes.apply:
+        return f"Done: {changes.count} changes."
+    return f"Nothing was changed. Run again with --apply to make these {changes.count} changes."
 
 
 if __name__ == "__main__":

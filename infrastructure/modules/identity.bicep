@@ -1,4 +1,4 @@
-// A user-assigned identity, and the one GitHub subject (if any) whose tokens it accepts.
+// A user-assigned identity, and the GitHub subjects (if any) whose tokens it accepts.
 
 @description('Name.')
 @minLength(3)
@@ -11,8 +11,9 @@ param location string
 @description('Tags.')
 param tags object
 
-@description('Subject of GitHub\'s token, compared letter by letter: repo:OWNER@OWNER-ID/REPO@REPO-ID:environment:NAME. Empty: none is accepted.')
-param githubSubject string = ''
+@description('Subjects of GitHub\'s tokens, compared letter by letter: repo:OWNER@OWNER-ID/REPO@REPO-ID:environment:NAME, or repo:OWNER/REPO:environment:NAME of a repository whose subjects have no ids. None: no token is accepted.')
+@maxLength(20)
+param githubSubjects string[] = []
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
   name: name
@@ -20,17 +21,18 @@ resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' 
   tags: tags
 }
 
-resource federatedCredential 'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials@2023-01-31' = if (!empty(githubSubject)) {
+@batchSize(1) // Entra ID refuses to write two credentials of one identity at the same time
+resource federatedCredentials 'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials@2023-01-31' = [for (subject, i) in githubSubjects: {
   parent: identity
-  name: 'github'
+  name: i == 0 ? 'github' : 'github-${i + 1}'
   properties: {
     issuer: 'https://token.actions.githubusercontent.com'
-    subject: githubSubject
+    subject: subject
     audiences: [
       'api://AzureADTokenExchange'
     ]
   }
-}
+}]
 
 @description('Resource id.')
 output id string = identity.id

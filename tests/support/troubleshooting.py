@@ -21,7 +21,7 @@ MEANINGS = {
     ExitCode.TIMEOUT: "`timeout-minutes` is over; the job was asked to cancel, the rollout was undone.",
     ExitCode.LOST: "No answer from Azure for so long that waiting on makes no sense; the job may still run.",
     ExitCode.REJECTED: "What was deployed did not pass; what served before serves on.",
-    ExitCode.DEFECT: "Something that was not foreseen; what had begun was undone, and the log has a traceback to report.",
+    ExitCode.DEFECT: "Something was not foreseen; what had begun was undone. The log has a traceback to report.",
     ExitCode.INTERRUPTED: "SIGINT: the run was cancelled, and so was the job.",
     ExitCode.TERMINATED: "SIGTERM: the same.",
 }

@@ -176,11 +176,10 @@ class Evaluator:
         for part in node.named_children:
             if part.type == "interpolation":
                 found += str(self.value(part.named_children[0], local))
-            elif part.type == "escape_sequence":
-                found += text_of(part)[1:]
             else:
-                found += text_of(part)
-        return found
+                found += text_of(part)[1 if part.type == "escape_sequence" else 0 :]
+        # The grammar has no node for content that is nothing but blanks.
+        return found or text_of(node).strip("'")
 
     def _array(self, node: Node, local: Mapping[str, Any]) -> list[Any]:
         return [self.value(part, local) for part in self._parts(node)]
@@ -216,6 +215,8 @@ class Evaluator:
                 return first == self.value(right, local)
             case "!=":
                 return first != self.value(right, local)
+            case "+":
+                return first + self.value(right, local)
         raise NotImplementedError(f"{self.file.at(node)}: operator {text_of(operator)}")
 
     def _ternary_expression(self, node: Node, local: Mapping[str, Any]) -> Any:

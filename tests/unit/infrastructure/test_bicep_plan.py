@@ -188,6 +188,20 @@ def test_federated_credentials_are_one_per_environment_and_immutable() -> None:
         assert credential.body["properties"]["audiences"] == ["api://AzureADTokenExchange"]
 
 
+def test_while_a_repository_moves_to_ids_both_subjects_are_accepted() -> None:
+    both = "repo:octo-org@123456/octo-repo@456789 repo:octo-org/octo-repo"
+    resources, _ = plan(FILES, **{**EVERYTHING, "env": "test", "githubSubjectPrefix": both})
+    credentials = only(resources, "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials")
+    found = {(each.name, each.body["properties"]["subject"]) for each in credentials}
+    assert {each for each in found if each[1].endswith(":test")} == {
+        ("github", "repo:octo-org@123456/octo-repo@456789:environment:test"),
+        ("github-2", "repo:octo-org/octo-repo:environment:test"),
+    }
+    assert len(credentials) == 6
+    without, _ = plan(FILES, **{**EVERYTHING, "githubSubjectPrefix": ""})
+    assert not only(without, "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials")
+
+
 @pytest.mark.parametrize(
     ("identity", "expected"),
     [

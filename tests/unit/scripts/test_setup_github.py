@@ -21,6 +21,10 @@ ARGUMENTS = ["--prefix", "ydamlv2", "--postfix", "yd2023", "--location", "westeu
 REPOSITORY = ["--repository", "octo-org/octo-repo"]
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 TENANT = "99999999-8888-7777-6666-555555555555"
+BRANCHES_ONLY = [
+    "deployment_branch_policy[protected_branches]=false",
+    "deployment_branch_policy[custom_branch_policies]=true",
+]
 IMMUTABLE = "repo:octo-org@123456/octo-repo@456789"
 
 
@@ -117,12 +121,19 @@ class Cloud:
             place = rest.split("/")[1] if rest.startswith("environments") else ""
             if place and place not in self.environments:
                 return NOT_FOUND
-            found = self.variables.get(place, {})
-            return answer({"variables": [{"name": name, "value": value} for name, value in found.items()]})
+            found = [{"name": name, "value": value} for name, value in self.variables.get(place, {}).items()]
+            page = int(path.rpartition("page=")[2])
+            return answer({"total_count": len(found), "variables": found[30 * (page - 1) : 30 * page]})
         name = rest.split("/")[1]
         if method == "GET":
-            return answer(self.environments[name]) if name in self.environments else NOT_FOUND
-        self.environments.setdefault(name, {})[rest.split("/")[-1]] = fields
+            if name not in self.environments:
+                return NOT_FOUND
+            rules = self.environments[name]
+            if rest.endswith("/deployment-branch-policies"):
+                return answer({"branch_policies": [{"name": each} for each in rules.get(rest.split("/")[-1], [])]})
+            custom = "deployment_branch_policy[custom_branch_policies]=true" in rules.get(name, [])
+            return answer({"deployment_branch_policy": {"custom_branch_policies": True} if custom else None, **rules})
+        self.environments.setdefault(name, {}).setdefault(rest.split("/")[-1], []).extend(fields)
         return answer({})
 
     @property
@@ -160,7 +171,7 @@ def test_by_default_everything_is_shown_and_nothing_changed() -> None:
     assert f"prefix=ydamlv2 postfix=yd2023 env=dev githubSubjectPrefix={IMMUTABLE}" in said
     assert "would create the GitHub environment prod, for branch main only" in said
     assert "$ gh variable set WORKSPACE_NAME --repo octo-org/octo-repo --env test --body" in said
-    assert said.rstrip().endswith("Run again with --apply to make these 23 changes.")
+    assert said.rstrip().endswith("Run again with --apply to make these 24 changes.")
     assert "To undo" not in said
 
 
@@ -176,17 +187,62 @@ def test_apply_makes_environments_and_hands_on_the_outputs() -> None:
         "WORKSPACE_NAME": "ydamlv2-yd2023-test-mlw",
     }
     assert set(cloud.environments) == {"dev", "test", "prod"}
-    assert cloud.environments["dev"] == {"dev": []}, "the first environment is open to all branches"
+    assert cloud.environments["dev"] == {
+        "dev": BRANCHES_ONLY,
+        "deployment-branch-policies": ["name=main"],
+    }, "nobody has to approve the first"
     assert cloud.environments["prod"] == {
         "prod": [
             "reviewers[][type]=User",
             "reviewers[][id]=77",
-            "deployment_branch_policy[protected_branches]=false",
-            "deployment_branch_policy[custom_branch_policies]=true",
+            *BRANCHES_ONLY,
         ],
         "deployment-branch-policies": ["name=main"],
     }
-    assert "Done: 23 changes." in said
+    assert "Done: 24 changes." in said
+
+
+def test_more_branches_may_use_the_first_environment_and_no_other() -> None:
+    cloud = Cloud()
+    code, said = setup(cloud, "--apply", "--branch", "feature/*", "--branch", "try")
+    assert code == 0, said
+    assert "create the GitHub environment dev, for branches main, feature/*, try only" in said
+    assert cloud.environments["dev"]["deployment-branch-policies"] == ["name=main", "name=feature/*", "name=try"]
+    assert cloud.environments["test"]["deployment-branch-policies"] == ["name=main"]
+
+
+def test_an_environment_that_is_prod_alone_is_no_playground() -> None:
+    cloud = Cloud()
+    setup(cloud, "--apply", "--environments", "prod", "--branch", "feature/*", "--reviewer", "alice")
+    assert cloud.environments["prod"]["deployment-branch-policies"] == ["name=main"]
+    assert "reviewers[][id]=77" in cloud.environments["prod"]["prod"]
+
+
+def test_a_run_that_broke_off_before_the_branches_is_mended() -> None:
+    cloud = Cloud(environments={"prod": {"prod": list(BRANCHES_ONLY)}})
+    _, said = setup(cloud, "--apply")
+    assert "GitHub environment prod is there, for no branch yet" in said
+    assert cloud.environments["prod"]["deployment-branch-policies"] == ["name=main"]
+
+
+def test_an_environment_that_every_branch_may_use_is_told_and_left_alone() -> None:
+    cloud = Cloud(environments={"dev": {}})
+    _, said = setup(cloud, "--apply")
+    assert cloud.environments["dev"] == {}
+    assert (
+        "GitHub environment dev is there; its rules are left alone\n"
+        "    ! every branch may use it. Limit it to branch main: "
+        "https://github.com/octo-org/octo-repo/settings/environments\n"
+    ) in said
+
+
+def test_the_variables_of_all_pages_are_read() -> None:
+    cloud = Cloud()
+    setup(cloud, "--apply", "--environments", "dev")
+    cloud.variables["dev"] = {**{f"OTHER_{number}": "x" for number in range(40)}, **cloud.variables["dev"]}
+    cloud.calls.clear()
+    assert "nothing to do" in setup(cloud, "--apply", "--environments", "dev")[1]
+    assert cloud.changing == []
 
 
 def test_what_a_run_shows_is_what_apply_runs() -> None:
@@ -263,6 +319,31 @@ def test_names_only_in_the_subject_are_made_immutable_first() -> None:
     assert "-F use_immutable_subject=false" in said.split("To undo")[1]
 
 
+NAMED = {"use_default": True, "use_immutable_subject": False, "sub_claim_prefix": "repo:octo-org/octo-repo"}
+
+
+def test_both_subjects_are_accepted_while_moving() -> None:
+    cloud = Cloud(subject=dict(NAMED))
+    code, said = setup(cloud, "--apply", "--infrastructure", "--subject", "both")
+    assert code == 0, said
+    both = f"{IMMUTABLE} repo:octo-org/octo-repo"
+    assert not any("oidc" in part for call in cloud.changing for part in call), "GitHub's setting is left as it is"
+    assert all(f"githubSubjectPrefix={both}" in call for call in cloud.changing if call[0] == "az")
+    assert cloud.variables[""]["AZUREML_SUBJECT_PREFIX"] == both
+    cloud.calls.clear()
+    setup(cloud, "--apply", "--infrastructure", "--subject", "both")
+    assert cloud.changing == []
+
+
+def test_names_only_where_an_organization_forbids_ids() -> None:
+    cloud = Cloud(subject=dict(NAMED))
+    _, said = setup(cloud, "--subject", "names")
+    assert "githubSubjectPrefix=repo:octo-org/octo-repo" in said
+    code, said = setup(Cloud(), "--apply", "--subject", "names")
+    assert code == 2
+    assert f"The tokens of octo-org/octo-repo begin with {IMMUTABLE}: names alone would match none of them." in said
+
+
 def test_a_subject_of_ones_own_is_refused() -> None:
     cloud = Cloud(subject={"use_default": False, "include_claim_keys": ["repo", "job_workflow_ref"]})
     code, said = setup(cloud, "--apply")
@@ -323,7 +404,7 @@ def test_the_infrastructure_workflow_gets_a_looking_and_a_deploying_identity() -
         (
             Cloud(fails={"gh api --method PUT": Finished(1, "", "gh: Validation Failed (HTTP 422)")}),
             4,
-            ["create the GitHub environment dev failed.", "Create the environment by hand", "HTTP 422"],
+            ["GitHub environment dev, for branch main only failed.", "Create the environment by hand", "HTTP 422"],
         ),
     ],
     ids=["no az", "no gh", "az signed out", "gh signed out", "no admin", "no repository", "no rights", "no plan"],
