@@ -99,7 +99,7 @@ def document(
         "properties": {
             "authMode": "AADToken",
             "description": given.get("description"),
-            "properties": given.get("properties") or {},
+            "properties": dict(given.get("properties") or {}),
             "defaults": {"deploymentName": default or None},
             "scoringUri": f"https://{host}/jobs",
             "swaggerUri": f"https://{host}/swagger.json",

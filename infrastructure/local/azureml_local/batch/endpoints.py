@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -29,15 +31,22 @@ def install(services: Services) -> None:
     def found(request: Request) -> Document:
         return rules.find(services, workspace_of(request), request.path_params["endpoint"])
 
-    def answer(request: Request, document: Document, *, created: bool) -> Response:
-        async def nothing() -> Document:
-            return document
+    def keep(request: Request, document: Document, *, created: bool) -> Response:
+        """Store the endpoint; it is as asked for at once, and clients are told to wait for it all the same."""
+        operation = str(uuid.uuid4())
+        address = services.operations.status_uri(request, operation)
+        document["properties"]["properties"].update(
+            {"azureml.onlineendpointid": document["id"], "AzureAsyncOperationUri": address}
+        )
+        kept = store.put(document, by=caller(request))
 
-        shown = {**document, "properties": {**document["properties"], "provisioningState": "Updating"}}
-        if created:
-            shown["properties"]["provisioningState"] = "Creating"
-        name = f"batch endpoint {document['name']}"
-        return services.operations.start(request, nothing, name=name, body=shown, status=201)
+        async def nothing() -> Document:
+            return kept
+
+        state = "Creating" if created else "Updating"
+        shown = {**kept, "properties": {**kept["properties"], "provisioningState": state}}
+        name = f"batch endpoint {kept['name']}"
+        return services.operations.start(request, nothing, name=name, body=shown, status=201, identifier=operation)
 
     @routes.get(Host.ARM, WS + "/batchEndpoints")
     async def list_endpoints(request: Request) -> Response:
@@ -51,8 +60,8 @@ def install(services: Services) -> None:
     async def put_endpoint(request: Request) -> Response:
         body, workspace, name = await request.json(), workspace_of(request), request.path_params["endpoint"]
         existing = store.get(f"{workspace.id}/batchEndpoints/{name}")
-        document = store.put(rules.document(services, workspace, name, body, existing), by=caller(request))
-        return answer(request, document, created=existing is None)
+        document = rules.document(services, workspace, name, body, existing)
+        return keep(request, document, created=existing is None)
 
     @routes.patch(Host.ARM, ENDPOINT)
     async def patch_endpoint(request: Request) -> Response:
@@ -61,10 +70,8 @@ def install(services: Services) -> None:
         given = {**existing["properties"], **(body.get("properties") or {})}
         tags = existing["tags"] if body.get("tags") is None else body["tags"]
         merged = {"tags": tags, "properties": given}
-        document = store.put(
-            rules.document(services, workspace, existing["name"], merged, existing), by=caller(request)
-        )
-        return answer(request, document, created=False)
+        document = rules.document(services, workspace, existing["name"], merged, existing)
+        return keep(request, document, created=False)
 
     @routes.delete(Host.ARM, ENDPOINT)
     async def delete_endpoint(request: Request) -> Response:

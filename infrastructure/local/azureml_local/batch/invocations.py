@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -19,7 +20,7 @@ from azureml_local.errors import AzureError, bad_request, conflict, unauthorized
 from azureml_local.jobs.documents import studio_url
 from azureml_local.jobs.runs import Run
 from azureml_local.mlflow_server import tracking_uri
-from azureml_local.routing import WS, Host, WorkspaceRef, workspace_of
+from azureml_local.routing import WS, Handler, Host, WorkspaceRef, workspace_of
 from azureml_local.services import Services
 from azureml_local.store import Document
 from azureml_local.tokens import ML_AUDIENCES, Principal, TokenError
@@ -29,6 +30,7 @@ from . import deployment_rules, endpoint_rules, job_records, pipelines, request,
 DEPLOYMENT_HEADER = "azureml-model-deployment"
 REPEAT_HEADER = "repeatability_request-id"  # the SDK repeats a request with the same id when its connection broke
 _TYPE = "Microsoft.MachineLearningServices/workspaces/batchEndpoints/jobs"
+Called = Callable[[Request, WorkspaceRef, Document, Principal], Awaitable[Response]]
 _MFE = "/mferp/managementfrontend" + WS + "/batchEndpoints/{endpoint}"
 
 
@@ -36,18 +38,20 @@ def install(services: Services) -> None:
     """Routes of invoking and of listing jobs."""
     routes = services.routes
 
-    def called(incoming: Request) -> tuple[WorkspaceRef, Document, Principal]:
-        """The endpoint that the host names, for a caller who may use it."""
-        principal = _principal(services, incoming)
-        found = endpoint_rules.by_host(services, incoming.headers.get("host", ""))
-        if found is None:
-            name = incoming.headers.get("host", "").partition(".")[0]
-            raise AzureError(404, "NotFound", f"There is no batch endpoint '{name}'.")
-        return *found, principal
+    def at_endpoint(handler: Called) -> Handler:
+        """A route of the batch endpoint that the host names; online endpoints may have the same path for themselves."""
+
+        async def route(incoming: Request) -> Response:
+            found = endpoint_rules.by_host(services, incoming.headers.get("host", ""))
+            if found is None:
+                return services.online.router.answer(incoming)
+            return await handler(incoming, *found, _principal(services, incoming))
+
+        return route
 
     @routes.post(Host.INFERENCE, "/jobs", authenticated=False)
-    async def invoke(incoming: Request) -> Response:
-        workspace, endpoint, principal = called(incoming)
+    @at_endpoint
+    async def invoke(incoming: Request, workspace: WorkspaceRef, endpoint: Document, principal: Principal) -> Response:
         deployment = _deployment(services, endpoint, incoming.headers.get(DEPLOYMENT_HEADER))
         invocation = request.read(await incoming.json())
         repeat = incoming.headers.get(REPEAT_HEADER)
@@ -61,13 +65,13 @@ def install(services: Services) -> None:
         return JSONResponse(_shown(services, workspace, endpoint, run), status_code=201)
 
     @routes.get(Host.INFERENCE, "/jobs", authenticated=False)
-    async def list_called(incoming: Request) -> Response:
-        workspace, endpoint, _ = called(incoming)
+    @at_endpoint
+    async def list_called(_: Request, workspace: WorkspaceRef, endpoint: Document, __: Principal) -> Response:
         return _list(services, workspace, endpoint)
 
     @routes.get(Host.INFERENCE, "/jobs/{job}", authenticated=False)
-    async def get_called(incoming: Request) -> Response:
-        workspace, endpoint, _ = called(incoming)
+    @at_endpoint
+    async def get_called(incoming: Request, workspace: WorkspaceRef, endpoint: Document, _: Principal) -> Response:
         return _one(services, workspace, endpoint, incoming.path_params["job"])
 
     def endpoint_of(incoming: Request) -> Document:

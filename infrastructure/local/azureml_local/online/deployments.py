@@ -5,11 +5,13 @@ Source: Microsoft.MachineLearningServices 2023-04-01-preview, Online Deployments
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from azureml_local import ignored_settings
 from azureml_local.assets.listing import page
 from azureml_local.errors import AzureError, bad_request
 from azureml_local.routing import Host, workspace_of
@@ -26,19 +28,12 @@ from .plan import Plan
 _COLLECTION = ENDPOINT + "/deployments"
 _ONE = _COLLECTION + "/{deployment}"
 _TYPE = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments"
-_IGNORED = {
-    "appInsightsEnabled": "app_insights_enabled",
-    "dataCollector": "collecting production data (data_collector)",
-    "modelMountPath": "model_mount_path (the model is at AZUREML_MODEL_DIR)",
-    "egressPublicNetworkAccess": "egress_public_network_access",
-    "privateNetworkConnection": "private_network_connection",
-}
 
 
 def install(services: Services, manager: OnlineManager) -> None:
     """Routes of deployments and their logs."""
     store, routes = services.store, services.routes
-    told: set[str] = set()
+    told = ignored_settings.Told()
 
     def endpoint_of(request: Request) -> Document:
         return find_endpoint(services, workspace_of(request), request.path_params["endpoint"])
@@ -57,18 +52,22 @@ def install(services: Services, manager: OnlineManager) -> None:
         if deployment is not None:
             endpoint_rules.refuse_if_busy("deployment", deployment)
 
-    def notes_on(properties: Document) -> list[str]:
-        """What is ignored here: told once for each setting, in the deployment's logs and the workspace's."""
-        ignored = [text for field, text in _IGNORED.items() if properties.get(field)]
-        ignored.append(f"instance_type {properties['instanceType']} (servers run on this machine)")
-        new = [f"the local workspace ignores {text}" for text in ignored if text not in told]
-        told.update(ignored)
-        for note in new:
+    def notes_on(endpoint: Document, properties: Document) -> list[str]:
+        """What is ignored here, for the deployment's log; what is its own is in the workspace's log too."""
+        own = told.new(ignored_settings.of_online_deployment(properties))
+        for note in own:
             services.log.warning("online deployments: %s", note)
-        return new
+        return [*told.new(ignored_settings.of_online_endpoint(endpoint)), *own]
 
     def start(request: Request, document: Document, wanted: Plan, status: int, notes: Sequence[str] = ()) -> Response:
         """Bring the deployment to what its document says, as a long-running operation."""
+        operation = str(uuid.uuid4())
+        address = services.operations.status_uri(request, operation)
+
+        def note(kept: Document) -> None:
+            kept["properties"]["properties"]["AzureAsyncOperationUri"] = address
+
+        document = store.update(document["id"], note) or document
 
         async def work() -> Document | None:
             try:
@@ -79,7 +78,7 @@ def install(services: Services, manager: OnlineManager) -> None:
             return set_state(services, document["id"], "Succeeded")
 
         name = f"deployment {document['name']} of {wanted.endpoint}"
-        return services.operations.start(request, work, name=name, body=document, status=status)
+        return services.operations.start(request, work, name=name, body=document, status=status, identifier=operation)
 
     @routes.get(Host.ARM, _COLLECTION)
     async def list_deployments(request: Request) -> Response:
@@ -99,7 +98,7 @@ def install(services: Services, manager: OnlineManager) -> None:
         properties, count = deployment_rules.checked(body, old)
         name = old["name"] if old else name
         wanted = plan.make(services, workspace_of(request), endpoint["name"], name, properties, count)
-        notes = notes_on(properties)
+        notes = notes_on(endpoint, properties)
         document = store.put(
             {
                 "id": old["id"] if old else f"{endpoint['id']}/deployments/{name}",
@@ -152,8 +151,13 @@ def install(services: Services, manager: OnlineManager) -> None:
                 )
         set_state(services, document["id"], "Deleting")
 
+        def forget(of: Document) -> None:
+            for field in ("traffic", "mirrorTraffic"):
+                of["properties"][field].pop(name, None)
+
         async def work() -> None:
             await manager.remove(document["id"])
+            store.update(endpoint["id"], forget)
 
         return services.operations.start(request, work, name=f"delete deployment {name}")
 

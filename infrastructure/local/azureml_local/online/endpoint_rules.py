@@ -72,7 +72,7 @@ def refuse_kubernetes(body: Document) -> None:
 
 
 def traffic(given: object, deployments: Iterable[Document], servable: Mapping[str, bool]) -> dict[str, int]:
-    """Traffic by deployment name, as the deployments spell themselves; zeros are left out.
+    """Traffic by deployment name, as the deployments spell themselves.
 
     given: `{"blue": 90, "green": 10}`; the sum must be 0 or 100.
     servable: for each deployment's name whether it can answer requests.
@@ -84,8 +84,9 @@ def traffic(given: object, deployments: Iterable[Document], servable: Mapping[st
             f"The traffic of all deployments must add up to 0 or 100, not {sum(weights.values())} ({shown}).",
             target="traffic",
         )
-    for name in weights:
-        _check_servable("traffic", name, servable)
+    for name, weight in weights.items():
+        if weight:
+            _check_servable("traffic", name, servable)
     return weights
 
 
@@ -93,7 +94,7 @@ def mirror_traffic(
     given: object, deployments: Iterable[Document], live: Mapping[str, int], servable: Mapping[str, bool]
 ) -> dict[str, int]:
     """Mirror traffic: at most one deployment, at most 50 %, and not one with live traffic."""
-    weights = _weights("mirrorTraffic", given, deployments)
+    weights = {name: weight for name, weight in _weights("mirrorTraffic", given, deployments).items() if weight}
     if len(weights) > 1:
         raise bad_request(
             f"Traffic can be mirrored to one deployment only, not to {' and '.join(weights)}.", target="mirrorTraffic"
@@ -130,7 +131,7 @@ def _weights(field: str, given: object, deployments: Iterable[Document]) -> dict
                 f"{field} names the deployment '{name}', which this endpoint does not have. Its deployments: {there}.",
                 target=field,
             )
-        if value and known is not None:
+        if known is not None:
             weights[known] = value
     return weights
 

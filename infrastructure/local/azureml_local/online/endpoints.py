@@ -5,6 +5,7 @@ Source: Microsoft.MachineLearningServices 2022-02-01-preview and 2023-04-01-prev
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from starlette.requests import Request
@@ -82,6 +83,10 @@ def install(services: Services, manager: OnlineManager) -> None:
             },
         }
 
+    def tell(document: Document) -> None:
+        for note in told.new(ignored_settings.of_online_endpoint(document)):
+            services.log.warning("online endpoints: %s", note)
+
     def finish(document: Document) -> Document | None:
         """The operation's end: the routes follow the document."""
         finished = set_state(services, document["id"], "Succeeded")
@@ -104,13 +109,21 @@ def install(services: Services, manager: OnlineManager) -> None:
         old = store.get(f"{workspace.id}/onlineEndpoints/{name}")
         if old is not None:
             endpoint_rules.refuse_if_busy("endpoint", old)
-        elif manager.taken(workspace, name):
+        elif owner := manager.taken(workspace, name):
             raise bad_request(
-                f"There is already an online endpoint '{name}' in region {services.settings.location}, in another "
-                "workspace. Endpoint names are unique in a region: choose another one.",
+                f"There is already {owner} with the name '{name}' in region {services.settings.location}. Endpoint "
+                "names are unique in a region: choose another one.",
                 target="name",
             )
-        document = store.put(completed(request, body, old), by=_caller(request))
+        operation = str(uuid.uuid4())
+        made = completed(request, body, old)
+        made["properties"]["properties"].update(
+            {
+                "azureml.onlineendpointid": made["id"].lower(),
+                "AzureAsyncOperationUri": services.operations.status_uri(request, operation),
+            }
+        )
+        document = store.put(made, by=_caller(request))
         given = (body.get("properties") or {}).get("keys") or {}
         for which in ("primary", "secondary"):
             if given.get(f"{which}Key"):
@@ -120,7 +133,9 @@ def install(services: Services, manager: OnlineManager) -> None:
             return finish(document)
 
         status = 200 if old else 201
-        return services.operations.start(request, work, name=f"endpoint {name}", body=document, status=status)
+        return services.operations.start(
+            request, work, name=f"endpoint {name}", body=document, status=status, identifier=operation
+        )
 
     @routes.patch(Host.ARM, ONE)
     async def patch_endpoint(request: Request) -> Response:

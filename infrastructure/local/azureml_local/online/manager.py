@@ -86,10 +86,16 @@ class OnlineManager:
             },
         )
 
-    def taken(self, workspace: WorkspaceRef, name: str) -> bool:
-        """Whether another workspace has an endpoint with this name: names are unique in a region."""
-        others = (other for other in self._services.workspaces() if other.id.lower() != workspace.id.lower())
-        return any(self._services.store.get(f"{other.id}/onlineEndpoints/{name}") for other in others)
+    def taken(self, workspace: WorkspaceRef, name: str) -> str | None:
+        """Who has this name in the region already; the workspace's own online endpoint does not count."""
+        for other in self._services.workspaces():
+            if self._services.store.get(f"{other.id}/batchEndpoints/{name}"):
+                return f"a batch endpoint of workspace '{other.name}'"
+            if other.id.lower() != workspace.id.lower() and self._services.store.get(
+                f"{other.id}/onlineEndpoints/{name}"
+            ):
+                return f"an online endpoint of workspace '{other.name}'"
+        return None
 
     # -- deployments ---------------------------------------------------------------------------------------------
 

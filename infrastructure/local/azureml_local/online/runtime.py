@@ -13,6 +13,7 @@ from pathlib import Path
 
 from azureml_local import log_files
 from azureml_local.environments.errors import EnvironmentBuildError
+from azureml_local.environments.hints import hint
 from azureml_local.errors import AzureError
 from azureml_local.services import Services
 
@@ -68,7 +69,9 @@ class Runtime:
         except InstanceError as error:
             self.logs.step("UserContainerStart", "Failed")
             await self._discard(revision)
-            raise self._failed("ResourceNotReady", f"User container has crashed or terminated. {error}") from error
+            raise self._failed(
+                "ResourceNotReady", f"User container has crashed or terminated. {error}", plan
+            ) from error
         except BaseException:
             await self._discard(revision)
             raise
@@ -89,7 +92,7 @@ class Runtime:
             try:
                 await start_all(added)
             except InstanceError as error:
-                raise self._failed("ResourceNotReady", f"A new instance was not ready. {error}") from error
+                raise self._failed("ResourceNotReady", f"A new instance was not ready. {error}", plan) from error
             self._instances = [*self._instances, *added]
         surplus = self._instances[plan.instances :]
         self._instances = self._instances[: plan.instances]
@@ -124,7 +127,7 @@ class Runtime:
         except OSError as error:
             self.logs.step("ModelDownload", "Failed")
             raise self._failed(
-                "BadArgument", f"The deployment's files cannot be laid out in {root}: {error}"
+                "BadArgument", f"The deployment's files cannot be laid out in {root}: {error}", plan
             ) from error
         self.logs.step("ModelDownload", "Succeeded")
         self.logs.step("UserContainerImagePull", "InProgress")
@@ -182,8 +185,10 @@ class Runtime:
         if revision != self._revision:
             await asyncio.to_thread(layout.remove, self._folder / revision)
 
-    def _failed(self, code: str, message: str) -> AzureError:
+    def _failed(self, code: str, message: str, plan: Plan) -> AzureError:
         cause = logs.cause(log_files.tail(self.logs.server, _CAUSE_IN))
         lines = log_files.tail(self.logs.server, _TAIL)
         message += f" {cause}" if cause else ""
+        if cause and (mend := hint(cause, of_model=plan.environment is None)):
+            message += f"\n{mend}"
         return AzureError(400, code, message + (f"\nThe end of the container's log:\n{lines}" if lines else ""))

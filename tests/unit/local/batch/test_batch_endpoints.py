@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from azureml_local import online
+from azureml_local.online.access import KEY, Guard, Keys
+from azureml_local.online.router import EndpointRoute
+
 from .conftest import Batch, together
 
 
@@ -9,10 +13,15 @@ def test_an_endpoint_shows_its_address_and_has_no_default_at_first(batch: Batch)
     async def work() -> None:
         made = batch.ok(await batch.endpoint("Letters", description="d", properties={"p": "1"}))
         assert made["properties"]["provisioningState"] == "Creating"
+        operation = made["properties"]["properties"]["AzureAsyncOperationUri"]
+        assert (await batch.jobs.server.call("GET", operation)).json()["status"] in ("InProgress", "Succeeded")
         shown = batch.ok(await batch.jobs.arm("GET", "/batchEndpoints/letters"))
         assert shown["name"] == "letters"
         assert shown["properties"] == {
-            "authMode": "AADToken", "description": "d", "properties": {"p": "1"}, "provisioningState": "Succeeded",
+            "authMode": "AADToken", "description": "d", "provisioningState": "Succeeded",
+            "properties": {
+                "p": "1", "azureml.onlineendpointid": shown["id"], "AzureAsyncOperationUri": operation,
+            },
             "defaults": {"deploymentName": None},
             "scoringUri": "https://letters.westeurope.inference.ml.azure.com/jobs",
             "swaggerUri": "https://letters.westeurope.inference.ml.azure.com/swagger.json",
@@ -93,5 +102,24 @@ def test_a_batch_endpoint_has_no_keys(batch: Batch) -> None:
         status, message = batch.refused(await batch.jobs.arm("POST", "/batchEndpoints/letters/listkeys", {}))
         assert status == 400
         assert message.startswith("The batch endpoint 'letters' has no keys")
+
+    together(work)
+
+
+def test_an_online_endpoint_may_have_the_path_of_jobs_for_itself(batch: Batch) -> None:
+    """Both kinds share a family of host names; which kind is asked decides, not the path."""
+    services = batch.jobs.services
+    online.install(services)
+    guard = Guard(KEY, "fares", Keys("key", "other"), services.tokens)
+    services.online.router.endpoints["fares"] = EndpointRoute("fares", guard, (("blue", 100),), ())
+
+    async def work() -> None:
+        batch.ok(await batch.endpoint())
+        for method, path in (("POST", "/jobs"), ("GET", "/jobs"), ("GET", "/jobs/one")):
+            wrong = await batch.call(method, path, {}, endpoint="fares", token="no")
+            assert batch.refused(wrong) == (401, "The key is not one of this endpoint's. It may have been regenerated.")
+            unknown = await batch.call(method, path, {}, endpoint="nobody")
+            assert batch.refused(unknown) == (404, "There is no online endpoint 'nobody' in this region.")
+        assert batch.ok(await batch.call("GET", "/jobs")) == {"value": [], "nextLink": None}
 
     together(work)

@@ -200,7 +200,46 @@ def test_a_name_taken_in_another_workspace_is_refused(run: Callable[[Check], Non
         other = workspace.id.rpartition("/")[0] + "/second/onlineEndpoints/TAXI"
         answer = await workspace.server.call("PUT", f"{ARM}{other}{VERSION}", json={"properties": {}})
         assert answer.status_code == 400
-        assert "There is already an online endpoint 'TAXI' in region westeurope" in message(answer)
+        assert "There is already an online endpoint of workspace 'aml-local' with the name 'TAXI'" in message(answer)
+        assert "unique in a region" in message(answer)
+
+    run(check)
+
+
+def test_a_name_of_a_batch_endpoint_is_refused(run: Callable[[Check], None]) -> None:
+    async def check(workspace: Workspace) -> None:
+        workspace.server.services.store.put({"id": f"{workspace.id}/batchEndpoints/night", "name": "night"})
+        answer = await workspace.call("PUT", "/onlineEndpoints/night", {"properties": {}})
+        assert answer.status_code == 400
+        assert "There is already a batch endpoint of workspace 'aml-local' with the name 'night'" in message(answer)
+
+    run(check)
+
+
+def test_properties_name_the_resource_and_the_operation_to_follow(run: Callable[[Check], None]) -> None:
+    """Scripts that speak REST read both there: azureml-examples/cli/deploy-rest.sh, deploy-moe-autoscale.sh."""
+
+    async def check(workspace: Workspace) -> None:
+        for path, body in ((E, {"properties": {"properties": {"mine": "1"}}}), (D, workspace.deployment())):
+            created = await workspace.call("PUT", path, body)
+            given = created.json()["properties"]["properties"]
+            assert given["AzureAsyncOperationUri"] == created.headers["azure-asyncoperation"]
+            assert (await workspace.done(created))["status"] == "Succeeded"
+            assert (await workspace.call("GET", path)).json()["properties"]["properties"] == given
+        endpoint = (await workspace.call("GET", E)).json()
+        assert endpoint["properties"]["properties"]["mine"] == "1"
+        assert endpoint["properties"]["properties"]["azureml.onlineendpointid"] == endpoint["id"].lower()
+
+    run(check)
+
+
+def test_a_deleted_deployment_leaves_the_traffic(run: Callable[[Check], None]) -> None:
+    async def check(workspace: Workspace) -> None:
+        await workspace.done(await workspace.call("PUT", D, workspace.deployment()))
+        await workspace.done(await workspace.endpoint(traffic={"blue": 0}))
+        assert (await workspace.call("GET", E)).json()["properties"]["traffic"] == {"blue": 0}
+        await workspace.done(await workspace.call("DELETE", D))
+        assert (await workspace.call("GET", E)).json()["properties"]["traffic"] == {}
 
     run(check)
 

@@ -31,10 +31,11 @@ def test_bad_names_are_named(name: str) -> None:
     assert f"The endpoint name '{name}' is not valid. It must have 3 to 32" in error.message
 
 
-def test_traffic_takes_the_deployments_own_spelling_and_drops_zeros() -> None:
+def test_traffic_takes_the_deployments_own_spelling_and_keeps_zeros() -> None:
     assert endpoint_rules.traffic({"blue": 90, "GREEN": 10, "red": 0, "gone": 0}, DEPLOYMENTS, READY) == {
         "Blue": 90,
         "green": 10,
+        "red": 0,
     }
     assert endpoint_rules.traffic(None, [], {}) == {}
 
