@@ -177,7 +177,7 @@ def _failure(step: Step) -> str:
 
 
 def _models(report: Report) -> str:
-    models, champion = report.result.models, report.result.champion_version
+    models, champion, why = report.result.models, report.result.champion_version, cell(report.result.decision)
     if models:
         rows = [
             [f"`{model.name}`", f"**{cell(model.version)}**", f"`azureml:{model.name}:{model.version}`"]
@@ -185,12 +185,12 @@ def _models(report: Report) -> str:
         ]
         text = "#### Model\n\n" + table(["Model", "Version", "To deploy it"], rows)
         earlier = [model for model in models if model.job in report.result.reused]
+        text += f"\nWhy: {why}.\n" if why else ""
         return text + ("\nRegistered earlier, by the run whose result was reused.\n" if earlier else "")
     if report.status != "Completed":
         return ""
-    return "No model was registered by this job" + (
-        f"; the champion stays version {cell(champion)}.\n" if champion else ".\n"
-    )
+    stays = f"; the champion stays version {cell(champion)}" if champion else ""
+    return f"No model was registered by this job{stays}.{f' Why: {why}.' if why else ''}\n"
 
 
 def _step_table(steps: Sequence[Step]) -> str:

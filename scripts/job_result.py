@@ -10,6 +10,8 @@ from workspace import Model, Run, Workspace
 #: parameter or tag, all logged by whichever step compares.
 CHAMPION = "champion_"
 CHAMPION_VERSION = "champion_version"
+#: Parameter or tag: in one sentence, why the model was registered, or why not.
+DECISION = "decision"
 
 #: ISO 8601 to the second: the services disagree on fractions and on how they write UTC.
 _SECONDS = len("2026-01-01T00:00:00")
@@ -26,6 +28,7 @@ class Result:
     models: list[Model] = field(default_factory=list)
     champion_version: str = ""
     reused: frozenset[str] = frozenset()
+    decision: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,12 +79,20 @@ def registered_models(workspace: Workspace, job: str, runs: list[Run], name: str
 
 def gather(workspace: Workspace, job: str, runs: list[Run], model_name: str) -> Result:
     """Everything that the outputs and the summary tell of a job."""
-    champion = ""
+    noted: dict[str, str] = {}
     for run in [job, *(each.origin for each in runs)]:
-        champion = champion or workspace.parameters_and_tags(run).get(CHAMPION_VERSION, "")
+        if CHAMPION_VERSION not in noted:
+            noted = {**workspace.parameters_and_tags(run), **noted}
     reused = frozenset(each.origin for each in runs if each.reused)
     models = registered_models(workspace, job, runs, model_name)
-    return Result(merged_metrics(workspace, job, runs), models, "" if champion == "none" else champion, reused)
+    champion = noted.get(CHAMPION_VERSION, "none")
+    return Result(
+        metrics=merged_metrics(workspace, job, runs),
+        models=models,
+        champion_version="" if champion == "none" else champion,
+        reused=reused,
+        decision=noted.get(DECISION, ""),
+    )
 
 
 def compare(metrics: dict[str, float | str]) -> list[Comparison]:

@@ -273,7 +273,8 @@ def outcome(pipeline: Pipeline) -> int:
     newest = pipeline.result.models[0] if pipeline.result.models else None
     if pipeline.status == "Completed":
         made = f"; registered {newest.name}:{newest.version}" if newest else "; no model was registered"
-        runner.say(f"Job {order.name} Completed after {pipeline.seconds:.0f} s{made}.")
+        why = f": {pipeline.result.decision}" if pipeline.result.decision else ""
+        runner.say(f"Job {order.name} Completed after {pipeline.seconds:.0f} s{made}{why}.")
         return int(ExitCode.OK)
     steps = steps_of(pipeline.job, pipeline.follower.steps.values() if pipeline.follower else ())
     bad = failed_step(steps)

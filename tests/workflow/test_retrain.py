@@ -20,7 +20,7 @@ def test_one_model_is_trained_and_its_outcome_told(workspace: LocalWorkspace, tm
     assert done.returncode == 0, done.stdout
     assert "tiny-cluster" in done.stdout
     told = done.stdout.partition("─ summary-train.md ─")[2]
-    assert "### tiny: trained again, the champion stays" in told
+    assert "tiny: trained again, the champion stays" in told
     assert "The outcome stands in this job's summary instead." in done.stdout
 
 

@@ -81,6 +81,14 @@ def test_a_job_that_registered_nothing_names_the_champion() -> None:
     )
 
 
+def test_why_a_model_was_registered_or_not_stands_beside_it() -> None:
+    kept = render(report(result=Result({}, [], "2", decision="rmse 2.5 is worse than the champion's 2.0")))
+    assert "the champion stays version 2. Why: rmse 2.5 is worse than the champion's 2.0.\n" in kept
+    made = render(report(result=Result({}, [MODEL], "", decision="no earlier version to beat")))
+    why = made.index("\nWhy: no earlier version to beat.\n")
+    assert made.index(f"**{MODEL.version}**") < why < made.index("#### Steps")
+
+
 def test_a_failed_step_is_explained_before_anything_else() -> None:
     bad = Step("train", "Failed", 1.0, "exit code 1", ("Traceback", "ModuleNotFoundError: No module named 'lightgbm'"))
     text = render(report(status="Failed", steps=[Step("prep", "Completed", 1.0), bad], result=Result()))

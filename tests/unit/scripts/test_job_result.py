@@ -62,6 +62,15 @@ def test_the_champions_version_is_read_from_parameters_or_tags(world: World) -> 
     assert gather(workspace_of(world), "j1", [run("step", "")], "").champion_version == "4"
 
 
+def test_the_decision_is_read_where_the_champion_is(world: World) -> None:
+    world.azure.data = {
+        "j1": {"tags": {"decision": "rmse 2 is better", "champion_version": "none"}},
+        "step": {"params": {"decision": "of something else"}},
+    }
+    found = gather(workspace_of(world), "j1", [run("step", "")], "")
+    assert (found.decision, found.champion_version) == ("rmse 2 is better", "")
+
+
 def test_each_run_is_asked_for_once(world: World) -> None:
     world.azure.data = {"step": {"metrics": {"a": 1}}}
     gather(workspace_of(world), "j1", [run("step", "")], "")

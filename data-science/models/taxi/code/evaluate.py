@@ -112,7 +112,11 @@ def main(argv: list[str] | None = None) -> int:
     decision.write(args.output)
 
     shown = {**metrics, **{f"champion_{name}": value for name, value in champion_metrics.items()}}
-    tags = {"deploy_flag": str(deploy_flag).lower(), "champion_version": champion.name if champion else "none"}
+    tags = {
+        "deploy_flag": str(deploy_flag).lower(),
+        "decision": reason,
+        "champion_version": champion.name if champion else "none",
+    }
     with tracking.step_run("evaluate") as run:
         mlflow.log_params({"tolerance": args.tolerance, "rmse_limit": args.rmse_limit})
         mlflow.log_metrics(shown)

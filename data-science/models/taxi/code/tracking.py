@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -13,6 +14,9 @@ from mlflow.entities import Metric, RunTag
 from mlflow.exceptions import MlflowException
 
 EXPERIMENT = "taxi"
+# At each run's end MLflow logs addresses of pages that only its own server has; here the studio shows the run.
+for chatty in ("mlflow.tracking._tracking_service.client", "mlflow.store.model_registry.abstract_store"):
+    logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 @contextmanager

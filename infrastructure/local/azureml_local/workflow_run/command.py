@@ -23,7 +23,8 @@ from azureml_local.tokens import Tokens
 from . import act, calls, checkouts, workflow_file
 from .records import Reader, RunRecord
 from .repositories import mapping
-from .terminal import Terminal, job_rows, table
+from .summary_text import plain
+from .terminal import Terminal, job_rows, shown_path, table
 from .workflow_file import WorkflowError
 
 # Other repositories name the suite by its GitHub name; the documentation's placeholder works too.
@@ -239,16 +240,16 @@ def execute(run: act.ActRun, terminal: Terminal) -> tuple[RunRecord, int]:
 
 def report(record: RunRecord, run: act.ActRun, code: int) -> None:
     """The end of a run on the terminal: summaries, jobs and steps with durations, what went wrong, where it is kept."""
-    files = keep_summaries(record, run.folder)
-    for file in files:
-        print(f"\n{'─' * 20} {file.name} {'─' * 20}\n{file.read_text().strip()}")
+    for file in keep_summaries(record, run.folder):
+        if text := plain(file.read_text()):
+            print(f"\n{'─' * 20} {file.name} {'─' * 20}\n{text}")
     print("\n" + table(job_rows(record), header=("job / step", "result", "duration")))
     if not record.jobs:
         print("No job ran: every job's `if:` was false, or act could not read the workflow.")
     for problem in record.problems:
         print(f"✗ {problem}")
     outcome = {0: "succeeded", CANCELLED: "was cancelled"}.get(code, "failed")
-    print(f"\n{run.workflow.name} {outcome}. Summaries, artifacts and the full log: {run.folder}")
+    print(f"\n{run.workflow.name} {outcome}. Summaries, artifacts and the full log: {shown_path(run.folder)}")
 
 
 def run(paths: StatePaths, arguments: argparse.Namespace) -> int:

@@ -12,14 +12,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from azureml_local import settings, shell_environment
+from azureml_local import settings
 from azureml_local.paths import REPOSITORY, StatePaths
 from azureml_local.settings import Settings
 
 from . import facts, in_process
 from .command import CANCELLED, add_arguments, execute, keep_summaries, prepare
 from .records import RunRecord
-from .terminal import Terminal, duration, job_rows, table
+from .terminal import Terminal, duration, job_rows, shown_path, table
 from .workflow_file import WorkflowError
 
 # Long enough to judge a step by some requests; a real rollout takes the workflow's default.
@@ -63,27 +63,32 @@ def champion(paths: StatePaths, config: Settings, job: str) -> str:
     return "" if found == "none" else str(found)
 
 
+def metric(value: float) -> str:
+    """A count as it is, any other number with four decimals."""
+    return f"{value:.0f}" if value == int(value) else f"{value:.4f}"
+
+
 def model_table(paths: StatePaths, config: Settings, record: RunRecord) -> str:
-    """What training brought: version and metrics beside the champion's."""
+    """What training brought: version and metrics beside the champion's, and why it was registered, or not."""
     outputs = record.outputs()
     job = outputs.get("job-name", "")
     root = facts.run_data(paths, config, job)
     metrics = {**root["metrics"], **json.loads(outputs.get("metrics") or "{}")}
     version = outputs.get("model-version")
-    registered = f"{outputs.get('model-name')}, version {version}" if version else "nothing: the champion stays"
     rows: list[tuple[str, ...]] = [
-        ("registered", registered, ""),
-        ("champion before", champion(paths, config, job) or "none", ""),
+        ("version", f"{version}, registered" if version else "none registered", champion(paths, config, job) or "none")
     ]
     for name, value in sorted(metrics.items()):
         if name.startswith("test_"):
             before = metrics.get(f"champion_{name}")
-            rows.append((name, f"{value:.4f}", f"{before:.4f}" if before is not None else "-"))
-    return table(rows, header=("model", "now", "champion"))
+            rows.append((name, metric(value), "-" if before is None else metric(before)))
+    why = root["tags"].get("decision")
+    header = (outputs.get("model-name") or "model", "now", "champion before")
+    return table(rows, header=header) + (f"\n\n{why}" if why else "")
 
 
 def duration_table(paths: StatePaths, config: Settings, done: list[Done]) -> str:
-    """Every workflow, its jobs and their steps, and the pipeline's steps, with their durations."""
+    """Every workflow, its jobs, and the pipeline's steps, with their durations."""
     rows: list[tuple[str, ...]] = []
     for each in done:
         rows.append((each.name, "success" if each.code == 0 else "failure", duration(each.seconds)))
@@ -91,13 +96,13 @@ def duration_table(paths: StatePaths, config: Settings, done: list[Done]) -> str
         if each.name == "train" and each.code == 0:
             rows += [
                 (
-                    f"        pipeline step {step.name}",
+                    f"      {step.name}",
                     step.status,
                     "-" if step.seconds is None else duration(step.seconds),
                 )
                 for step in facts.pipeline_steps(paths, config, each.record.outputs().get("job-name", ""))
             ]
-    return table(rows, header=("workflow / job / step", "result", "duration"))
+    return table(rows, header=("workflow / job / pipeline step", "result", "duration"))
 
 
 def online_lines(paths: StatePaths, config: Settings, done: Done, model: str, version: tuple[str, str]) -> list[str]:
@@ -122,7 +127,7 @@ def batch_lines(done: Done) -> list[str]:
     """The number of rows scored, and the first of them."""
     lines = [f"rows scored     {done.record.outputs().get('rows', '?')}"]
     for file in sorted((done.folder / "artifacts").rglob("*.csv"))[:1]:
-        lines.append(f"predictions     {file}")
+        lines.append(f"predictions     {shown_path(file)}")
         lines += [f"    {line}" for line in file.read_text().splitlines()[:4]]
     return lines
 
@@ -158,7 +163,7 @@ def run(paths: StatePaths, model: str) -> int:
         if last.code != 0:
             print("\n" + duration_table(paths, config, done))
             how = "was cancelled" if last.code == CANCELLED else "failed"
-            print(f"\ndemo stopped: workflow {name} {how}; all it said: {last.folder}")
+            print(f"\ndemo stopped: workflow {name} {how}; all it said: {shown_path(last.folder)}")
             return last.code
         if name == "train":
             outputs = last.record.outputs()
@@ -181,9 +186,13 @@ def tell(paths: StatePaths, config: Settings, model: str, version: tuple[str, st
         lines = online_lines(paths, config, each, model, version) if each.name == "deploy-online" else batch_lines(each)
         print(f"\n{each.name}\n" + "\n".join(f"  {line}" for line in lines))
     print("\n" + duration_table(paths, config, done))
-    folder = shell_environment.bin_folder(paths)
-    print("\nWhere to look further")
+    command = shown_path(Path(sys.argv[0]).absolute())
+    print("\nWhere to look further (links to ml.azure.com are Azure's studio: it does not know this workspace)")
     for each in done:
-        print(f"  summaries of {each.name:<14} {each.folder}")
-    print(f'  your own commands           eval "$({folder}/azureml-local env)" && az ml job list -o table')
-    print(f"  stop it                     {folder}/azureml-local down")
+        print(f"  all that {each.name:<15} said  {shown_path(each.folder)}/")
+    print(f"""
+What to try next
+  other settings, compared with this version   {command} run train --input model={model} --input set=inputs.NAME=VALUE
+                                                (names: inputs: in mlops/azureml/train/{model}_pipeline.yml)
+  your own commands                            eval "$({command} env)" && az ml job list -o table
+  stop the workspace                           {command} down""")

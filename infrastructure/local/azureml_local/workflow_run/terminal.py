@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from pathlib import Path
 from typing import TextIO
 
 from .records import Event, RunRecord
@@ -18,6 +19,12 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f}s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}m {rest:02d}s" if minutes else f"{rest}s"
+
+
+def shown_path(path: Path) -> str:
+    """A path as short as it can be typed here."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if here in path.parents else path)
 
 
 class Terminal:
@@ -70,9 +77,11 @@ def table(rows: list[tuple[str, ...]], *, header: tuple[str, ...]) -> str:
 
 
 def job_rows(record: RunRecord) -> list[tuple[str, ...]]:
-    """A row for every job and, below it, its steps."""
+    """A row for every job; below one that did not succeed, its steps."""
     rows: list[tuple[str, ...]] = []
     for job in record.jobs.values():
         rows.append((f"{_MARKS.get(job.result, '?')} {job.label}", job.result, duration(job.seconds)))
-        rows.extend((f"    {step.name}", step.result or "cancelled", duration(step.seconds or 0)) for step in job.steps)
+        if job.result != "success":
+            steps = job.steps
+            rows.extend((f"    {step.name}", step.result or "cancelled", duration(step.seconds or 0)) for step in steps)
     return rows

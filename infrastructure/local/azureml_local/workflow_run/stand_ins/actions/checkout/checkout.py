@@ -77,7 +77,8 @@ def main() -> None:
             f"::error::Nothing on this machine stands for {repository or 'the repository'}@{ref or '(its default)'}: "
             "map a folder with --local-repository OWNER/REPO@REF=FOLDER."
         )
-    print(f"{repository or 'own repository'} {commit or ref} is at {target}")
+    what = " ".join(word for word in (repository or "The workflow's own repository", commit or ref) if word)
+    print(f"{what} is in {target.relative_to(workspace)}")
     with Path(os.environ["GITHUB_OUTPUT"]).open("a") as output:
         output.write(f"commit={commit}\n")
 
