@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import uvicorn
+import uvloop
 
 from . import certificates, http_protocol, log_files, problems, settings
 from .app import Application, install_parts
@@ -103,7 +104,7 @@ def main(argv: list[str]) -> int:
         paths.create()
         lock = StateLock(paths)
         try:
-            asyncio.run(serve(paths, settings.load(paths), lock))
+            uvloop.run(serve(paths, settings.load(paths), lock))
         finally:
             lock.close()
     return 0
