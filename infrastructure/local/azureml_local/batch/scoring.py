@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from azureml_local import uris
+from azureml_local import ignored_settings, uris
 from azureml_local.assets import codes, environments, models, versions
 from azureml_local.environments import mlflow_models
 from azureml_local.environments.errors import EnvironmentBuildError
@@ -71,7 +71,7 @@ def plan_of(services: Services, workspace: WorkspaceRef, deployment: Document, i
         compute=step.compute,
         datastore=DEFAULT_DATASTORE,
         force_rerun=True,
-        warnings=_ignored(properties),
+        warnings=ignored_settings.of_batch_deployment(properties),
     )
 
 
@@ -212,9 +212,3 @@ def _asset(services: Services, workspace: WorkspaceRef, kind: versions.Kind, ref
     document = versions.resolve(services, kind, workspace, str(reference))
     name = str(document["id"]).split("/versions/")[0].rpartition("/")[2]
     return Asset(str(document["id"]), name, str(document["name"]), document["properties"])
-
-
-def _ignored(properties: Document) -> tuple[str, ...]:
-    if (properties.get("resources") or {}).get("instanceType"):
-        return ("resources.instance_type is ignored: steps run as processes of this machine",)
-    return ()

@@ -11,6 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from azureml_local import ignored_settings
 from azureml_local.assets.listing import page
 from azureml_local.errors import AzureError, bad_request
 from azureml_local.routing import WS, Host, WorkspaceRef, workspace_of
@@ -45,6 +46,7 @@ def set_state(services: Services, identifier: str, state: str) -> Document | Non
 def install(services: Services, manager: OnlineManager) -> None:
     """Routes of endpoints and their keys."""
     store, routes = services.store, services.routes
+    told = ignored_settings.Told()
 
     def document_of(request: Request) -> Document:
         return find(services, workspace_of(request), request.path_params["endpoint"])
@@ -83,12 +85,10 @@ def install(services: Services, manager: OnlineManager) -> None:
             },
         }
 
-    def tell(document: Document) -> None:
+    def finish(document: Document) -> Document | None:
+        """The operation's end: the routes follow the document, and what is ignored of it is told."""
         for note in told.new(ignored_settings.of_online_endpoint(document)):
             services.log.warning("online endpoints: %s", note)
-
-    def finish(document: Document) -> Document | None:
-        """The operation's end: the routes follow the document."""
         finished = set_state(services, document["id"], "Succeeded")
         manager.publish(document["id"])
         return finished

@@ -298,19 +298,33 @@ def test_an_mlflow_model_needs_neither_code_nor_environment(run: Callable[[Check
     run(check)
 
 
-def test_what_is_ignored_is_told_once(run: Callable[[Check], None]) -> None:
+def test_what_is_ignored_is_told_once(run: Callable[[Check], None], caplog: pytest.LogCaptureFixture) -> None:
     async def check(workspace: Workspace) -> None:
-        body = workspace.deployment(instanceType="Standard_F4s_v2", egressPublicNetworkAccess="Disabled")
+        await workspace.done(await workspace.endpoint(publicNetworkAccess="Disabled"))
+        network = "public_network_access: disabled (endpoints answer on this machine, and nowhere else)"
+        assert f"online endpoints: the local workspace ignores {network}" in caplog.messages
+        body = workspace.deployment(
+            instanceType="Standard_F4s_v2",
+            egressPublicNetworkAccess="Disabled",
+            requestSettings={"maxQueueWait": "PT1S"},
+        )
         created = await workspace.call("PUT", D, body)
         await workspace.done(created)
         runtime: Any = workspace.manager.runtime(created.json()["id"])
         assert runtime.notes == [
-            "the local workspace ignores egress_public_network_access",
-            "the local workspace ignores instance_type Standard_F4s_v2 (servers run on this machine)",
+            f"the local workspace ignores {what}"
+            for what in (
+                network,
+                "egress_public_network_access: disabled (scoring scripts reach what this machine reaches)",
+                "request_settings.max_queue_wait_ms (a request waits for its turn until request_timeout_ms)",
+                "instance_type Standard_F4s_v2 (servers run on this machine)",
+            )
         ]
         body["properties"]["environmentVariables"] = {"A": "1"}
         await workspace.done(await workspace.call("PUT", D, body))
-        assert (len(runtime.brought_up), len(runtime.notes)) == (2, 2)
+        assert (len(runtime.brought_up), len(runtime.notes)) == (2, 4)
+        await workspace.done(await workspace.endpoint(publicNetworkAccess="Disabled"))
+        assert len([line for line in caplog.messages if network in line]) == 1
 
     run(check)
 
