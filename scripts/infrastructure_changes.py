@@ -3,8 +3,9 @@
     infrastructure_changes.py pull-request    # the comment with our marker is updated, never repeated
     infrastructure_changes.py drift           # the open issue with our marker is opened, updated, or closed
 
-Inputs are INPUT_… variables (see `settings`); `az` is signed in with an identity that may look and nothing else, `gh`
-has GH_TOKEN. Exit codes: 0 told, whatever the changes are; 2 bad input; 3, 4 what-if or GitHub failed (still told).
+Inputs are INPUT_… variables (see `settings`); `az` is signed in with an identity that may look and nothing else;
+GH_TOKEN may write comments and issues. Exit codes: 0 told, whatever the changes are; 2 bad input; 3, 4, 6 what-if or
+GitHub failed (still told).
 """
 
 from __future__ import annotations
@@ -13,25 +14,25 @@ import json
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from az_cli import Launch, essence, json_of, launch
+from clock import Clock, SystemClock
 from errors import ActionError, ExitCode
 from github import Runner, cut_to_bytes
+from github_api import LIMIT, GitHubApi
 from infrastructure_stack import ENVIRONMENT, Stack, read_stack
 from inputs import Inputs
 from known_failures import explain
+from transport import Transport, send
 from what_if import Report, WhatIf, parse
 
-_LIMIT = 60_000  # bytes; GitHub refuses bodies of more than 65,536 characters
 COMMENT_MARKER = "<!-- infrastructure: what-if -->"
 ISSUE_MARKER = "<!-- infrastructure: drift -->"
 LABEL = "infrastructure-drift"
-BOT = "github-actions[bot]"
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,10 @@ class Settings:
 
     stack: Stack
     environments: list[str]
-    repository: str
     pull_request: str
 
 
-def settings(inputs: Inputs, env: Mapping[str, str], mode: str) -> Settings:
+def settings(inputs: Inputs, mode: str) -> Settings:
     """INPUT_ENVIRONMENTS (JSON list), _PREFIX, _POSTFIX, _LOCATION, _SUBJECT_PREFIX, _PULL_REQUEST."""
     stack = read_stack(inputs)
     number = inputs.text(
@@ -52,7 +52,7 @@ def settings(inputs: Inputs, env: Mapping[str, str], mode: str) -> Settings:
     )
     environments = _environments(inputs)
     inputs.check()
-    return Settings(stack, environments, env.get("GITHUB_REPOSITORY", ""), number)
+    return Settings(stack, environments, number)
 
 
 def _environments(inputs: Inputs) -> list[str]:
@@ -71,40 +71,6 @@ def _environments(inputs: Inputs) -> list[str]:
     return names
 
 
-@dataclass
-class GitHub:
-    """The REST calls that are needed, by `gh api`. Bodies travel in files: command lines are short and seen by all."""
-
-    run: Launch
-    env: Mapping[str, str]
-    repository: str
-
-    def call(self, *arguments: str) -> str:
-        done = self.run(["gh", "api", *arguments], self.env)
-        if done.code:
-            raise ActionError(
-                f"GitHub refused: gh api {' '.join(arguments[:3])}",
-                fix="The job needs the permission that infrastructure.yml gives it, and GH_TOKEN.",
-                detail=essence(done.stderr),
-            )
-        return done.stdout
-
-    def write(self, method: str, path: str, body: str, *fields: str) -> None:
-        with tempfile.NamedTemporaryFile("w", suffix=".md", encoding="utf-8", dir=self.env.get("RUNNER_TEMP")) as file:
-            file.write(body)
-            file.flush()
-            self.call("--method", method, f"repos/{self.repository}/{path}", "-F", f"body=@{file.name}", *fields)
-
-    def ours(self, path: str, marker: str) -> dict[str, Any] | None:
-        """The first comment or issue that this workflow itself wrote, by its hidden marker."""
-        text = self.call("--paginate", "--slurp", f"repos/{self.repository}/{path}")
-        for page in json.loads(text or "[]"):
-            for entry in page:
-                if marker in str(entry.get("body") or "") and (entry.get("user") or {}).get("login") == BOT:
-                    return dict(entry)
-        return None
-
-
 def ask(stack: Stack, environment: str, run: Launch, env: Mapping[str, str]) -> WhatIf:
     """One what-if. A refusal is an answer too: it is told, and the others are still asked."""
     command = stack.command("what-if", environment)
@@ -118,38 +84,34 @@ def ask(stack: Stack, environment: str, run: Launch, env: Mapping[str, str]) -> 
     return parse(environment, json_of(done.stdout))
 
 
-def tell_pull_request(report: Report, given: Settings, github: GitHub) -> str:
-    """Update our comment, or write the first one; says which."""
-    body = f"{COMMENT_MARKER}\n{cut_to_bytes(report.markdown(), _LIMIT)}"
-    found = github.ours(f"issues/{given.pull_request}/comments?per_page=100", COMMENT_MARKER)
-    if found is None:
-        github.write("POST", f"issues/{given.pull_request}/comments", body)
-        return "Wrote the comment."
-    github.write("PATCH", f"issues/comments/{found['id']}", body)
-    return "Updated the comment."
+def tell_pull_request(report: Report, given: Settings, github: GitHubApi) -> str:
+    """Update our comment, or write the first one; says where it is."""
+    return f"Comment: {github.comment(given.pull_request, COMMENT_MARKER, cut_to_bytes(report.markdown(), LIMIT))}"
 
 
-def tell_drift(report: Report, github: GitHub, run_url: str) -> str:
+def tell_drift(report: Report, github: GitHubApi, run_url: str) -> str:
     """Open, update or close the issue; says which. Unchanged drift bothers nobody twice."""
-    found = github.ours(f"issues?state=open&labels={LABEL}&per_page=100", ISSUE_MARKER)
+    listing = f"issues?state=open&labels={LABEL}"
+    found = github.ours(listing, ISSUE_MARKER)
     if report.failed and not report.changed:
         return "Some environments gave no answer; the issue is left as it is."
     if not report.changed:
         if found is None:
             return "No drift."
-        github.write("POST", f"issues/{found['number']}/comments", f"No drift any more: {run_url}\n")
-        github.call("--method", "PATCH", f"repos/{github.repository}/issues/{found['number']}", "-f", "state=closed")
+        issue = f"issues/{found['number']}"
+        github.call("POST", f"{issue}/comments", {"body": f"No drift any more: {run_url}\n"})
+        github.call("PATCH", issue, {"state": "closed"})
         return f"No drift any more: closed issue {found['number']}."
-    body = f"{ISSUE_MARKER}\n{cut_to_bytes(report.markdown(), _LIMIT)}"
+    body = f"{ISSUE_MARKER}\n{cut_to_bytes(report.markdown(), LIMIT)}"
     if found is None:
-        github.write(
-            "POST", "issues", body, "-f", "title=Infrastructure differs from main.bicep", "-f", f"labels[]={LABEL}"
-        )
+        text = {"title": "Infrastructure differs from main.bicep", "body": body, "labels": [LABEL]}
+        github.create(listing, ISSUE_MARKER, "issues", text)
         return "Drift: opened an issue."
+    issue = f"issues/{found['number']}"
     if str(found.get("body", "")).strip() == body.strip():
         return f"The same drift as before: issue {found['number']}."
-    github.write("PATCH", f"issues/{found['number']}", body)
-    github.write("POST", f"issues/{found['number']}/comments", f"The drift has changed: {run_url}\n")
+    github.call("PATCH", issue, {"body": body})
+    github.call("POST", f"{issue}/comments", {"body": f"The drift has changed: {run_url}\n"})
     return f"The drift has changed: updated issue {found['number']}."
 
 
@@ -157,6 +119,8 @@ def main(
     argv: Sequence[str],
     *,
     run: Launch = launch,
+    transport: Transport = send,
+    clock: Clock | None = None,
     env: Mapping[str, str] | None = None,
     out: TextIO | None = None,
 ) -> int:
@@ -168,7 +132,7 @@ def main(
         return int(ExitCode.BAD_INPUT)
     title = "What this pull request would change in Azure" if mode == "pull-request" else "Drift from main.bicep"
     try:
-        given = settings(Inputs(env), env, mode)
+        given = settings(Inputs(env), mode)
         report = Report(title)
         for environment in given.environments:
             with runner.group(f"what-if {environment}"):
@@ -176,7 +140,7 @@ def main(
                 report.results.append(result)
                 runner.foreign(" ", result.failure or f"{len(result.changes)} changes")
         runner.summary(report.markdown())
-        github = GitHub(run, env, given.repository)
+        github = GitHubApi.of(env, transport, clock or SystemClock())
         told = (
             tell_pull_request(report, given, github)
             if mode == "pull-request"

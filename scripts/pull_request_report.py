@@ -126,7 +126,7 @@ def tell(context: Context) -> int:
     github: GitHubApi | None = None
     why = ""
     try:
-        github = GitHubApi.of(runner.env, context.transport)
+        github = GitHubApi.of(runner.env, context.transport, context.clock)
         links = plot_links(github, runner, models)
     except NotAllowed as error:
         why = error.what

@@ -22,6 +22,7 @@ from action import Context, run
 from errors import ActionError, ExitCode, Problem, bad_input
 from github import cut_to_bytes
 from github_api import LIMIT, GitHubApi, NotAllowed
+from inputs import Inputs
 from job_report import number
 from job_result import compare
 from markdown_text import cell, code, table
@@ -120,17 +121,32 @@ class Outcome:
 
 def tell(outcome: Outcome, github: GitHubApi) -> str:
     """Open or update the model's issue; says what was done."""
-    found = github.ours(f"issues?state=open&labels={LABEL}", outcome.marker)
+    listing = f"issues?state=open&labels={LABEL}"
+    found = github.ours(listing, outcome.marker)
     text = {"title": outcome.title, "body": f"{outcome.marker}\n{cut_to_bytes(outcome.body(), LIMIT)}"}
     if found is None:
         if outcome.kind == "kept":
             return "The champion stays; no issue was opened."
-        made = github.call("POST", "issues", {**text, "labels": [LABEL]})
+        made = github.create(listing, outcome.marker, "issues", {**text, "labels": [LABEL]})
         return f"Opened issue {made.get('html_url', '')}"
     github.call("PATCH", f"issues/{found['number']}", text)
     if outcome.kind != "kept":  # an edit alone notifies nobody
         github.call("POST", f"issues/{found['number']}/comments", {"body": f"{outcome.title}: {outcome.run_url}\n"})
     return f"Updated issue {found.get('html_url', '')}"
+
+
+def read_metrics(inputs: Inputs) -> dict[str, Any]:
+    """Input metrics, run-pipeline's output; none where it made none."""
+    try:
+        found = json.loads(inputs.raw("metrics") or "{}")
+    except ValueError:
+        found = None
+    if isinstance(found, dict):
+        return found
+    inputs.wrong(
+        "metrics", inputs.raw("metrics")[:100], "it must be a JSON object, as run-pipeline's output metrics is"
+    )
+    return {}
 
 
 def report(context: Context) -> int:
@@ -139,7 +155,7 @@ def report(context: Context) -> int:
     model = inputs.text("model", required=True)
     result = inputs.choice("result", ("success", "failure", "cancelled", "skipped"), default="skipped")
     version = inputs.text("model-version")
-    metrics: dict[str, Any] = json.loads(inputs.raw("metrics") or "{}")
+    metrics = read_metrics(inputs)
     inputs.check()
     if result == "cancelled":
         runner.say("Cancelled; nobody is told.")
@@ -158,7 +174,7 @@ def report(context: Context) -> int:
     runner.summary(f"### {cell(outcome.title)}\n\n{outcome.body()}")
     runner.output("outcome", json.dumps(asdict(outcome)))
     try:
-        runner.say(tell(outcome, GitHubApi.of(runner.env, context.transport)))
+        runner.say(tell(outcome, GitHubApi.of(runner.env, context.transport, context.clock)))
     except NotAllowed as error:
         runner.notice(f"{error.what} The outcome stands in this job's summary instead.", title=TITLE)
     except ActionError as error:

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from az_cli import Finished
-from infrastructure_changes import BOT, COMMENT_MARKER, ISSUE_MARKER, main
+from infrastructure_changes import COMMENT_MARKER, ISSUE_MARKER, main
+from support.fake_azure import FakeClock, answer
+from transport import Request, Response
 from what_if import parse
 
 GROUP = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-amlv2-a-b"
@@ -49,7 +51,7 @@ DRIFT: dict[str, Any] = {
 
 @dataclass
 class World:
-    """az answers each environment's what-if, gh keeps comments and issues."""
+    """az answers each environment's what-if, GitHub keeps comments and issues."""
 
     answers: dict[str, dict[str, Any] | str] = field(default_factory=lambda: {"dev": NOTHING, "prod": DRIFT})
     comments: list[dict[str, Any]] = field(default_factory=list)
@@ -57,35 +59,35 @@ class World:
     calls: list[list[str]] = field(default_factory=list)
     refuses: bool = False
 
-    def __call__(self, argv: Sequence[str], env: Mapping[str, str]) -> Finished:
+    def run(self, argv: Sequence[str], env: Mapping[str, str]) -> Finished:
+        """The child processes."""
         argv = list(argv)
+        assert argv[0] == "az"
         self.calls.append(argv)
-        if argv[0] == "az":
-            environment = next(part for part in argv if part.startswith("env=")).removeprefix("env=")
-            answer = self.answers[environment]
-            return Finished(1, "", answer) if isinstance(answer, str) else Finished(0, json.dumps(answer), "")
-        if self.refuses:
-            return Finished(1, "", "gh: Resource not accessible by integration (HTTP 403)")
-        return Finished(0, json.dumps(self.gh(argv)), "")
+        environment = next(part for part in argv if part.startswith("env=")).removeprefix("env=")
+        found = self.answers[environment]
+        return Finished(1, "", found) if isinstance(found, str) else Finished(0, json.dumps(found), "")
 
-    def gh(self, argv: list[str]) -> Any:
-        path = next(part for part in argv if part.startswith("repos/"))
-        values = dict(argv[i + 1].split("=", 1) for i, part in enumerate(argv) if part in {"-F", "-f"})
-        if values.get("body", "").startswith("@"):
-            values["body"] = Path(values["body"][1:]).read_text("utf-8")
-        if "--method" not in argv:
+    def github(self, request: Request) -> Response:
+        """GitHub's API."""
+        assert request.headers["Authorization"] == "Bearer ghs_job"
+        if self.refuses:
+            return answer(403, {"message": "Resource not accessible by integration"})
+        path, _, query = request.url.removeprefix("https://api.github.com/repos/o/r/").partition("?")
+        values = json.loads(request.body or b"{}")
+        if request.method == "GET":
             kept = self.comments if "/comments" in path else [i for i in self.issues if i["state"] == "open"]
-            return [kept[:1], kept[1:]]  # two pages
-        method = argv[argv.index("--method") + 1]
+            page = int(query.rpartition("page=")[2])
+            return answer(200, kept[100 * (page - 1) : 100 * page])
         number = next((int(part) for part in reversed(path.split("/")) if part.isdigit()), 0)
-        if method == "POST" and path.endswith("/issues"):
-            self.issues.append({"number": len(self.issues) + 1, "state": "open", "user": {"login": BOT}, **values})
-        elif method == "POST":
-            self.comments.append({"id": len(self.comments) + 1, "of": number, "user": {"login": BOT}, **values})
+        if request.method == "POST" and path == "issues":
+            self.issues.append({"number": len(self.issues) + 1, "state": "open", "user": {"type": "Bot"}, **values})
+        elif request.method == "POST":
+            self.comments.append({"id": len(self.comments) + 1, "of": number, "user": {"type": "Bot"}, **values})
         else:
             kept = self.comments if "issues/comments" in path else self.issues
             next(entry for entry in kept if entry.get("id", entry.get("number")) == number).update(values)
-        return {}
+        return answer(200, {"html_url": "https://github.com/o/r/pull/7#comment"})
 
 
 @pytest.fixture
@@ -98,6 +100,7 @@ def env(tmp_path: Path) -> dict[str, str]:
         "INPUT_SUBJECT_PREFIX": "repo:o@1/r@2",
         "INPUT_PULL_REQUEST": "7",
         "GITHUB_REPOSITORY": "o/r",
+        "GH_TOKEN": "ghs_job",
         "GITHUB_SERVER_URL": "https://github.com",
         "GITHUB_RUN_ID": "99",
         "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
@@ -107,16 +110,16 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 def tell(world: World, env: Mapping[str, str], mode: str = "pull-request") -> tuple[int, str]:
     out = io.StringIO()
-    code = main([mode], run=world, env=env, out=out)
+    code = main([mode], run=world.run, transport=world.github, clock=FakeClock(), env=env, out=out)
     return code, out.getvalue()
 
 
 def test_a_pull_request_gets_one_comment_however_often_it_is_told(env: dict[str, str]) -> None:
     world = World()
-    assert tell(world, env)[1].endswith("Wrote the comment.\n")
-    code, said = tell(world, env)
-    assert code == 0
-    assert said.endswith("Updated the comment.\n")
+    for _ in range(2):
+        code, said = tell(world, env)
+        assert code == 0
+        assert said.endswith("Comment: https://github.com/o/r/pull/7#comment\n")
     assert len(world.comments) == 1
     body = world.comments[0]["body"]
     assert body.startswith(COMMENT_MARKER)
@@ -136,7 +139,7 @@ def test_a_pull_request_gets_one_comment_however_often_it_is_told(env: dict[str,
 
 
 def test_a_comment_of_somebody_else_with_our_marker_is_not_touched(env: dict[str, str]) -> None:
-    world = World(comments=[{"id": 1, "of": 7, "user": {"login": "mallory"}, "body": COMMENT_MARKER}])
+    world = World(comments=[{"id": 1, "of": 7, "user": {"type": "User"}, "body": COMMENT_MARKER}])
     tell(world, env)
     assert world.comments[0]["body"] == COMMENT_MARKER
     assert len(world.comments) == 2
@@ -189,7 +192,8 @@ def test_no_answer_is_told_and_does_not_close_the_issue(env: dict[str, str]) -> 
 def test_what_github_refuses_is_explained(env: dict[str, str]) -> None:
     code, said = tell(World(refuses=True), env)
     assert code == 4
-    assert "GitHub refused: gh api --paginate --slurp repos/o/r/issues/7/comments" in said
+    assert "GitHub does not let this token GET issues/7/comments (403)." in said
+    assert "The job's `permissions:` must allow it" in said
     assert "Resource not accessible by integration" in said
 
 
@@ -212,7 +216,7 @@ def test_bad_input_is_refused_before_azure_is_asked(env: dict[str, str], name: s
 
 def test_usage() -> None:
     out = io.StringIO()
-    assert main(["what"], run=World(), env={}, out=out) == 2
+    assert main(["what"], run=World().run, env={}, out=out) == 2
     assert "pull-request|drift" in out.getvalue()
 
 

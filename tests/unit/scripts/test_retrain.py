@@ -159,3 +159,9 @@ def test_without_a_token_the_summary_has_the_outcome() -> None:
     assert (
         "There is no GitHub token in this run. The outcome stands in this job's summary instead." in env_free.getvalue()
     )
+
+
+def test_metrics_that_are_none_are_refused(world: World) -> None:
+    world.give(model="taxi", result="success", metrics="[1")
+    assert world.run(TITLE, report) == 2
+    assert "metrics is '[1': it must be a JSON object, as run-pipeline's output metrics is." in world.log
