@@ -19,6 +19,7 @@ import yaml
 
 from . import conda as conda_files
 from . import images, requirements
+from .build_context import ContextFiles, Copy
 from .dockerfile_syntax import CONDA_TOOLS, commands, instructions
 from .errors import EnvironmentBuildError
 from .requirements import Requirements
@@ -60,7 +61,7 @@ class _Stage:
     found: Requirements = field(default_factory=Requirements)
     condas: list[Mapping[str, object]] = field(default_factory=list)
     conda_specs: list[str] = field(default_factory=list)
-    copies: list[tuple[list[str], str]] = field(default_factory=list)
+    copies: list[Copy] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
     arguments: dict[str, str] = field(default_factory=dict)
     workdir: str = "/"
@@ -69,13 +70,9 @@ class _Stage:
 
 def read(context: Path, dockerfile: str, where: str) -> BuildContext:
     """Read `dockerfile` (a path inside `context`). `where` names it in messages. Raises EnvironmentBuildError."""
-    path = (context / dockerfile).resolve()
-    if not path.is_relative_to(context.resolve()) or not path.is_file():
-        raise EnvironmentBuildError(
-            f"{where}: the docker build context has no such file. Set `dockerfile_path` to the Dockerfile's path "
-            f"inside the context; the context has: {_listing(context)}."
-        )
-    stage = _Reader(context, where).run(path.read_text(encoding="utf-8", errors="replace"))
+    files = ContextFiles(context, where)
+    text = files.dockerfile(dockerfile).read_text(encoding="utf-8", errors="replace")
+    stage = _Reader(files, where).run(text)
     conda = _merged(stage, where)
     lines = [*stage.found.sources, *stage.found.packages]
     if stage.found.prerelease:
@@ -111,8 +108,8 @@ def read(context: Path, dockerfile: str, where: str) -> BuildContext:
 class _Reader:
     """Walks the instructions of one Dockerfile and keeps what each stage would contain."""
 
-    def __init__(self, context: Path, where: str) -> None:
-        self._context = context
+    def __init__(self, files: ContextFiles, where: str) -> None:
+        self._files = files
         self._where = where
         self._arguments: dict[str, str] = {}  # ARGs before the first FROM
         self._stages: dict[str, _Stage] = {}
@@ -195,7 +192,8 @@ class _Reader:
         except ValueError:
             return
         if len(words) >= 2:
-            stage.copies.append(([str(word) for word in words[:-1]], posixpath.join(stage.workdir, str(words[-1]))))
+            target = posixpath.join(stage.workdir, str(words[-1]))
+            stage.copies.append(Copy(tuple(str(word) for word in words[:-1]), target))
 
     def _command(self, stage: _Stage, words: list[str]) -> None:
         words = [self._expand(word) for word in words]
@@ -229,7 +227,7 @@ class _Reader:
             stage.left_out.append(" ".join(words)[:80])
 
     def _conda_file(self, stage: _Stage, name: str) -> Mapping[str, object]:
-        path = self._find(stage, name)
+        path = self._files.find(name, stage.workdir, stage.copies)
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
         except yaml.YAMLError as error:
@@ -240,7 +238,10 @@ class _Reader:
 
     def _requirements(self, stage: _Stage, option: str, name: str, *, inside: Path | None = None) -> Requirements:
         """A requirements or constraints file of the context; files that it includes are found beside it."""
-        path = self._find(stage, name) if inside is None else self._beside(inside, name)
+        if inside is None:
+            path = self._files.find(name, stage.workdir, stage.copies)
+        else:
+            path = self._files.beside(inside, name)
         found = requirements.parse(
             [path.read_text(encoding="utf-8-sig")],
             f"{self._where}, {path.name}",
@@ -249,42 +250,6 @@ class _Reader:
         if option == "-c":
             found = Requirements(constraints=[*found.packages, *found.constraints])
         return found
-
-    def _beside(self, path: Path, name: str) -> Path:
-        other = (path.parent / name).resolve()
-        if not other.is_file() or not other.is_relative_to(self._context.resolve()):
-            raise EnvironmentBuildError(
-                f"{self._where}: {path.name} includes '{name}', which is not in the build context."
-            )
-        return other
-
-    def _find(self, stage: _Stage, name: str) -> Path:
-        """The file of the context that a path inside the image stands for, by the COPY instructions before it."""
-        wanted = posixpath.normpath(posixpath.join(stage.workdir, name))
-        root = self._context.resolve()
-        tried: list[Path] = []
-        for sources, target in reversed(stage.copies):
-            for source in sources:
-                folder = (root / source.lstrip("/")).resolve()
-                into = posixpath.normpath(target)
-                if folder.is_dir():
-                    relative = posixpath.relpath(wanted, into)
-                    tried.append(folder / relative)
-                else:
-                    if wanted == into:
-                        tried.append(folder)
-                    for match in sorted(root.glob(source.lstrip("/"))) if source.strip("/.") else []:
-                        if wanted == posixpath.join(into, match.name):
-                            tried.append(match)
-        tried.append(root / name.lstrip("/"))  # a bind mount, or a COPY that is not understood
-        for path in tried:
-            resolved = path.resolve()
-            if resolved.is_file() and resolved.is_relative_to(root):
-                return resolved
-        raise EnvironmentBuildError(
-            f"{self._where}: it installs from '{name}', which is not in the docker build context. "
-            f"The context has: {_listing(self._context)}."
-        )
 
 
 def _conda_packages(words: list[str]) -> list[str]:
@@ -321,8 +286,3 @@ def _merged(stage: _Stage, where: str) -> Mapping[str, object] | None:
 
 def _left_out_hint(stage: _Stage) -> str:
     return f" Not understood: {'; '.join(stage.left_out)}." if stage.left_out else ""
-
-
-def _listing(context: Path) -> str:
-    names = sorted(path.relative_to(context).as_posix() for path in context.rglob("*") if path.is_file())
-    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "") if names else "no files"
