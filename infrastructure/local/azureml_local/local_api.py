@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from .arm import create_group, create_workspace
 from .errors import AzureError
-from .oidc import FederatedCredentials, request_token
+from .oidc import FederatedCredentials, job_statement, request_token, subject_of
 from .routing import Host
 from .services import Services
 from .tokens import Tokens
@@ -62,3 +62,15 @@ def install(services: Services) -> None:
         for subject in body.get("trust", []):
             FederatedCredentials(services).add(subject)
         return JSONResponse({"token": request_token(services, body["claims"])})
+
+    @services.routes.post(Host.LOCAL, "/id-token-jobs", authenticated=False)
+    async def id_token_job(request: Request) -> Response:
+        """Trust a job in a GitHub environment and say how it asks for ID tokens: `{"claims": {…}}`, with `environment`.
+
+        Answers with the `subject` of its ID tokens, and the `statement` that belongs into its request URL.
+        """
+        check(request)
+        claims = (await request.json())["claims"]
+        subject = subject_of(claims)
+        FederatedCredentials(services).add(subject)
+        return JSONResponse({"subject": subject, "statement": job_statement(services, claims)})

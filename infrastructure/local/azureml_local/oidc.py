@@ -24,6 +24,7 @@ from .tokens import TokenError
 ISSUER = "https://token.actions.githubusercontent.com"
 AUDIENCE = "api://AzureADTokenExchange"
 _REQUEST_AUDIENCE = "urn:azureml-local:id-token-request"
+_JOB_AUDIENCE = "urn:azureml-local:job"
 _COLLECTION = "internal:/federated-credentials"
 ID_TOKEN_SECONDS = 300
 REQUEST_SECONDS = 24 * 3600
@@ -38,8 +39,12 @@ class FederationError(Exception):
 
 
 def subject_of(claims: Mapping[str, Any]) -> str:
-    """GitHub's default subject: the environment if the job has one, else pull_request, else the ref."""
-    repository = f"repo:{claims['repository']}"
+    """GitHub's default subject: the environment if the job has one, else pull_request, else the ref.
+
+    It begins with `subject_prefix` where the claims have one: repositories with immutable subjects begin theirs with
+    `repo:OWNER@ID/REPO@ID`, see docs.github.com/actions/concepts/security/openid-connect#immutable-subject-claims.
+    """
+    repository = str(claims.get("subject_prefix") or f"repo:{claims['repository']}")
     if claims.get("environment"):
         return f"{repository}:environment:{claims['environment']}"
     if claims.get("event_name") == "pull_request":
@@ -100,15 +105,21 @@ class FederatedCredentials:
 
 def request_token(services: Services, claims: Mapping[str, Any]) -> str:
     """What a job gets as ACTIONS_ID_TOKEN_REQUEST_TOKEN: it may ask for ID tokens with these claims, nothing else."""
+    return _sign(services, _REQUEST_AUDIENCE, claims)
+
+
+def job_statement(services: Services, claims: Mapping[str, Any]) -> str:
+    """What a job with a GitHub environment has in its ACTIONS_ID_TOKEN_REQUEST_URL, as `job=…`: its own claims.
+
+    No secret: it is of use only beside the request token of the same run.
+    """
+    return _sign(services, _JOB_AUDIENCE, claims)
+
+
+def _sign(services: Services, audience: str, claims: Mapping[str, Any]) -> str:
     now = int(services.tokens.now())
     return services.tokens.sign(
-        {
-            "iss": ISSUER,
-            "aud": _REQUEST_AUDIENCE,
-            "iat": now,
-            "exp": now + REQUEST_SECONDS,
-            "job": dict(claims),
-        }
+        {"iss": ISSUER, "aud": audience, "iat": now, "exp": now + REQUEST_SECONDS, "job": dict(claims)}
     )
 
 
@@ -127,13 +138,20 @@ def install(services: Services) -> None:
             if scheme.lower() != "bearer":
                 raise TokenError("The Authorization header is missing.")
             principal = tokens.verify(presented, audiences=frozenset({_REQUEST_AUDIENCE}), issuer=ISSUER)
+            claims = dict(principal.claims["job"])
+            if statement := request.query_params.get("job"):
+                run = claims.get("run_id")
+                claims = dict(
+                    tokens.verify(statement, audiences=frozenset({_JOB_AUDIENCE}), issuer=ISSUER).claims["job"]
+                )
+                if claims.get("run_id") != run:
+                    raise TokenError("The job is of another run than the token.")
         except TokenError as error:
             raise AzureError(401, "Unauthorized", str(error)) from error
-        claims = dict(principal.claims["job"])
         now = int(tokens.now())
         value = tokens.sign(
             {
-                **claims,
+                **{name: value for name, value in claims.items() if name != "subject_prefix"},
                 "iss": ISSUER,
                 "sub": subject_of(claims),
                 "aud": request.query_params.get("audience")

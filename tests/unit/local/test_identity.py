@@ -109,6 +109,43 @@ def test_an_environment_or_a_pull_request_has_its_own_subject() -> None:
     assert oidc.subject_of({**CLAIMS, "event_name": "pull_request"}) == "repo:octo/repo:pull_request"
 
 
+def test_a_repository_with_an_immutable_subject_begins_it_with_its_ids() -> None:
+    claims = {**CLAIMS, "subject_prefix": "repo:octo@1/repo@2", "environment": "prod"}
+    assert oidc.subject_of(claims) == "repo:octo@1/repo@2:environment:prod"
+
+
+def ask_in(server: Server, environment: str, run: str = "1", known: str = "1") -> httpx.Response:
+    """An ID token for a job in an environment: the run's token, and the job's own statement in the URL."""
+
+    async def ask() -> httpx.Response:
+        headers = {KEY_HEADER: local_key(server.services.tokens)}
+        body = {"claims": {**CLAIMS, "run_id": known}, "trust": [SUBJECT]}
+        token = await server.call("POST", "https://127.0.0.1/id-token-requests", token="", json=body, headers=headers)
+        body = {"claims": {**CLAIMS, "run_id": run, "environment": environment}}
+        job = await server.call("POST", "https://127.0.0.1/id-token-jobs", token="", json=body, headers=headers)
+        url = f"{ID_TOKEN}?job={job.json()['statement']}&audience={oidc.AUDIENCE}"
+        return await server.call("GET", url, token=token.json()["token"])
+
+    return asyncio.run(ask())
+
+
+def test_a_job_in_an_environment_signs_in_with_the_environments_subject(server: Server) -> None:
+    token = ask_in(server, "prod").json()["value"]
+    assert jwt.decode(token, options={"verify_signature": False})["sub"] == "repo:octo/repo:environment:prod"
+    assert assertion(server, token).status_code == 200
+
+
+def test_an_environment_that_no_job_was_let_into_is_not_trusted(server: Server) -> None:
+    answer = assertion(server, id_token(server, {**CLAIMS, "environment": "prod"}))
+    assert "subject 'repo:octo/repo:environment:prod'" in answer.json()["error_description"]
+
+
+def test_the_statement_of_another_run_is_refused(server: Server) -> None:
+    refused = ask_in(server, "prod", run="2")
+    assert refused.status_code == 401
+    assert "The job is of another run than the token." in refused.text
+
+
 def test_id_tokens_are_not_given_to_a_job_without_the_permission(server: Server) -> None:
     answer = asyncio.run(server.call("GET", ID_TOKEN, token=server.token()))
     assert answer.status_code == 401

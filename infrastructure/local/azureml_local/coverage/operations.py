@@ -172,6 +172,7 @@ _SAID = {
     "jwks": "Signing keys",
     "show_index": "Index",
     "id_token_request": "Let a run ask for ID tokens",
+    "id_token_job": "Trust a job in a GitHub environment",
     "workspaces": "Make a workspace",
 }
 

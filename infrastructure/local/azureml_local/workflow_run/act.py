@@ -23,6 +23,7 @@ from azureml_local.paths import StatePaths
 from azureml_local.settings import write_private
 
 from . import watch
+from .reviews import Reviews
 from .workflow_file import WorkflowError
 
 END_SECONDS = 5.0
@@ -34,7 +35,7 @@ _SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 class ActRun:
     """What one act process is given. Paths are absolute.
 
-    state: of the workspace to look after meanwhile;
+    state: of the workspace to look after meanwhile; reviews: who lets jobs into GitHub environments;
     env: variables of every step (a file); secrets and variables: `secrets.X` and `vars.X` (files);
     process_env: the environment act itself runs in, inherited by steps in host mode.
     """
@@ -53,6 +54,7 @@ class ActRun:
     job: str = ""
     state: StatePaths | None = None
     runners: tuple[str, ...] = RUNNERS
+    reviews: Reviews | None = None
 
 
 def binary() -> str:

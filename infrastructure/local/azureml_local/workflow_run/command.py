@@ -1,12 +1,14 @@
 """The `run` command: check, set up, run under act, tell.
 
-Exit codes: 0 every job succeeded; 1 a job failed; 2 the run could not be started as asked; 130 it was cancelled.
+Exit codes: 0 every job succeeded; 1 a job failed; 2 the run could not be started as asked; 3 nothing failed, but a job
+was held back because its environment's reviewers did not approve; 130 it was cancelled.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import time
@@ -20,8 +22,8 @@ from azureml_local.paths import REPOSITORY, StatePaths
 from azureml_local.settings import Settings
 from azureml_local.tokens import Tokens
 
-from . import act, calls, checkouts, workflow_file
-from .records import Reader, RunRecord
+from . import act, calls, checkouts, job_environments, reviews, workflow_file
+from .records import Event, Reader, RunRecord
 from .repositories import mapping
 from .summary_text import plain
 from .terminal import Terminal, job_rows, shown_path, table
@@ -29,7 +31,9 @@ from .workflow_file import WorkflowError
 
 # Other repositories name the suite by its GitHub name; the documentation's placeholder works too.
 PLACEHOLDER = "OWNER/REPO"
+HELD_BACK = 3
 CANCELLED = 130
+ID_TOKENS = "https://token.actions.githubusercontent.com/id-token?api-version=2.0"
 DEFAULT_REPOSITORY = "local/repository"
 
 
@@ -47,6 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="a folder that stands for a remote action or workflow")  # fmt: skip
     parser.add_argument("--suite", action="append", default=[], metavar="OWNER/REPO",
                         help="a GitHub name under which workflows use this suite")  # fmt: skip
+    parser.add_argument("--reviewed", action="append", default=[], metavar="ENV[,ENV]",
+                        help="GitHub environments with required reviewers; their jobs wait for it")  # fmt: skip
+    parser.add_argument("--approve", action="append", default=[], metavar="ENV[,ENV]",
+                        help="GitHub environments with required reviewers who approve")  # fmt: skip
+    parser.add_argument("--subject-prefix", default="", metavar="repo:OWNER@ID/REPO@ID",
+                        help="how the subject of ID tokens begins (default: repo:OWNER/REPO)")  # fmt: skip
     parser.add_argument("-q", "--quiet", action="store_true", help="no step logs, only jobs, steps and errors")
 
 
@@ -83,23 +93,21 @@ def choose_event(file: Path, document: Mapping[object, object], asked: str | Non
     return event
 
 
-def job_environments(document: Mapping[object, object]) -> set[str]:
-    """The GitHub environments the file's jobs name literally ('' for jobs without one). Expressions are left out: act
-    says of no job which environment it has, so an ID token carries one only where all jobs share it."""
-    names = set()
-    jobs = document.get("jobs") or {}
-    assert isinstance(jobs, dict)
-    for job in jobs.values():
-        value = job.get("environment") or ""
-        names.add(str(value.get("name", "") if isinstance(value, dict) else value))
-    return {name for name in names if "${{" not in name}
+def names(values: list[str], what: str) -> frozenset[str]:
+    """`A,B` options as a set of names. Raises WorkflowError for an empty one."""
+    found = [name.strip() for value in values for name in value.split(",")]
+    if not all(found):
+        raise WorkflowError(f"{what} '{','.join(values)}': name environments, as in {what} test,prod")
+    return frozenset(found)
 
 
-def id_token_request(paths: StatePaths, config: Settings, claims: Mapping[str, str], environments: set[str]) -> str:
-    """Let the local workspace trust this repository, and get what the jobs ask ID tokens with."""
-    name, ref = claims["repository"], claims["ref"]
-    trust = [f"repo:{name}:ref:{ref}", f"repo:{name}:pull_request"]
-    trust += [f"repo:{name}:environment:{environment}" for environment in sorted(environments) if environment]
+def id_token_request(paths: StatePaths, config: Settings, claims: Mapping[str, str]) -> str:
+    """Let the local workspace trust this repository's jobs outside of environments; what they ask for ID tokens with.
+
+    A job in an environment is trusted when it begins, see reviews.py.
+    """
+    prefix = claims.get("subject_prefix") or f"repo:{claims['repository']}"
+    trust = [f"{prefix}:ref:{claims['ref']}", f"{prefix}:pull_request"]
     key = local_key(Tokens.load(paths, config))
     body = {"claims": dict(claims), "trust": trust}
     return str(daemon.request(paths, config, "POST", "/id-token-requests", body, key=key)["token"])
@@ -150,10 +158,19 @@ def prepare(paths: StatePaths, config: Settings, arguments: argparse.Namespace) 
         "actor": "local",
         "workflow": file.name,
     }
-    environments = job_environments(document)
-    if len(environments) == 1:
-        claims["environment"] = environments.copy().pop()
-    token = id_token_request(paths, config, claims, environments)
+    if arguments.subject_prefix:
+        if re.fullmatch(r"repo:[^/:\s]+/[^/:\s]+", arguments.subject_prefix) is None:
+            raise WorkflowError(f"--subject-prefix '{arguments.subject_prefix}': write it as repo:OWNER@ID/REPO@ID")
+        claims["subject_prefix"] = arguments.subject_prefix
+    token = id_token_request(paths, config, claims)
+    answers = reviews.Reviews(
+        folder,
+        reviews.trust_of(paths, config, claims, ID_TOKENS),
+        reviewed=names(arguments.reviewed, "--reviewed"),
+        approved=names(arguments.approve, "--approve"),
+        ask=reviews.ask_terminal,
+    )
+    file, folders = job_environments.copies(repository, name, file, folders, folder)
     certificates.write_bundle(paths)
     azure = shell_environment.variables(paths, config)
     for secret in ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_ID", "AZURE_TENANT_ID"):
@@ -180,7 +197,7 @@ def prepare(paths: StatePaths, config: Settings, arguments: argparse.Namespace) 
         env={
             "GITHUB_RUN_ID": run_id,
             "GITHUB_REPOSITORY": name,
-            "ACTIONS_ID_TOKEN_REQUEST_URL": "https://token.actions.githubusercontent.com/id-token?api-version=2.0",
+            "ACTIONS_ID_TOKEN_REQUEST_URL": ID_TOKENS,
             "ACTIONS_ID_TOKEN_REQUEST_TOKEN": token,
             "AZUREML_LOCAL_RUN_FOLDER": str(folder),
         },
@@ -209,6 +226,7 @@ def prepare(paths: StatePaths, config: Settings, arguments: argparse.Namespace) 
         },
         job=arguments.job,
         state=paths,
+        reviews=answers,
     )
 
 
@@ -223,9 +241,30 @@ def keep_summaries(record: RunRecord, folder: Path) -> list[Path]:
     return files
 
 
+def keep_jobs(record: RunRecord, folder: Path) -> None:
+    """`jobs.json` in the run's folder: each job with its result, seconds, GitHub environment and review."""
+    rows = [
+        {
+            "job": job.label,
+            "result": job.result,
+            "seconds": round(job.seconds, 1),
+            "environment": job.environment,
+            "review": job.review,
+        }
+        for job in record.jobs.values()
+    ]
+    (folder / "jobs.json").write_text(json.dumps(rows, indent=1) + "\n")
+
+
 def execute(run: act.ActRun, terminal: Terminal) -> tuple[RunRecord, int]:
-    """Run it, showing and recording; the code is 0, 1, or 130 when it was cancelled."""
-    reader = Reader(terminal.show, time.monotonic)
+    """Run it, showing, recording and answering; the code is 0, 1, 3 or 130, see above."""
+
+    def listen(event: Event) -> None:
+        if event.kind == "environment" and run.reviews is not None:
+            run.reviews.answer(event)
+        terminal.show(event)
+
+    reader = Reader(listen, time.monotonic)
     with (run.folder / "act.jsonl").open("w") as log:
 
         def feed(line: str) -> None:
@@ -233,8 +272,11 @@ def execute(run: act.ActRun, terminal: Terminal) -> tuple[RunRecord, int]:
             reader.feed(line)
 
         code = act.execute(run, feed)
+    keep_jobs(reader.record, run.folder)
     if code == CANCELLED:
         return reader.record, CANCELLED
+    if reader.record.held_back:
+        return reader.record, HELD_BACK
     return reader.record, 0 if reader.record.succeeded else 1
 
 
@@ -243,12 +285,14 @@ def report(record: RunRecord, run: act.ActRun, code: int) -> None:
     for file in keep_summaries(record, run.folder):
         if text := plain(file.read_text()):
             print(f"\n{'─' * 20} {file.name} {'─' * 20}\n{text}")
-    print("\n" + table(job_rows(record), header=("job / step", "result", "duration")))
+    print("\n" + table(job_rows(record), header=("job / step", "result", "duration", "environment")))
     if not record.jobs:
         print("No job ran: every job's `if:` was false, or act could not read the workflow.")
     for problem in record.problems:
         print(f"✗ {problem}")
-    outcome = {0: "succeeded", CANCELLED: "was cancelled"}.get(code, "failed")
+    for job in record.held_back:
+        print(f"✗ {job.label} did not run: environment {job.environment} was {job.review}")
+    outcome = {0: "succeeded", HELD_BACK: "stopped for an approval", CANCELLED: "was cancelled"}.get(code, "failed")
     print(f"\n{run.workflow.name} {outcome}. Summaries, artifacts and the full log: {shown_path(run.folder)}")
 
 

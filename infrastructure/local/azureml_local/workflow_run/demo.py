@@ -91,7 +91,7 @@ def duration_table(paths: StatePaths, config: Settings, done: list[Done]) -> str
     """Every workflow, its jobs, and the pipeline's steps, with their durations."""
     rows: list[tuple[str, ...]] = []
     for each in done:
-        rows.append((each.name, "success" if each.code == 0 else "failure", duration(each.seconds)))
+        rows.append((each.name, "success" if each.code == 0 else "failure", duration(each.seconds), ""))
         rows += [(f"  {row[0]}", *row[1:]) for row in job_rows(each.record)]
         if each.name == "train" and each.code == 0:
             rows += [
@@ -99,10 +99,11 @@ def duration_table(paths: StatePaths, config: Settings, done: list[Done]) -> str
                     f"      {step.name}",
                     step.status,
                     "-" if step.seconds is None else duration(step.seconds),
+                    "",
                 )
                 for step in facts.pipeline_steps(paths, config, each.record.outputs().get("job-name", ""))
             ]
-    return table(rows, header=("workflow / job / pipeline step", "result", "duration"))
+    return table(rows, header=("workflow / job / pipeline step", "result", "duration", "environment"))
 
 
 def online_lines(paths: StatePaths, config: Settings, done: Done, model: str, version: tuple[str, str]) -> list[str]:

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from .environment_step import MARK
+from .job_environments import STEP_ID
+
 SUCCESS = "success"
 # act says this in the name of a job that only calls a workflow, and nothing more: its jobs are the called ones.
 _FETCHING = "LocalRepositoryCache"
@@ -24,7 +27,11 @@ class StepRecord:
 
 @dataclass
 class JobRecord:
-    """A job as act ran it. `name` is act's path: `workflow/job`; `calling job/workflow/job` in a called workflow."""
+    """A job as act ran it. `name` is act's path: `workflow/job`; `calling job/workflow/job` in a called workflow.
+
+    environment: the GitHub environment it is in, "" for none; review: what its reviewers said; held_back: they did not
+    approve, so none of its steps ran.
+    """
 
     name: str
     job_id: str
@@ -35,6 +42,9 @@ class JobRecord:
     outputs: dict[str, str] = field(default_factory=dict)
     summary: str = ""
     errors: list[str] = field(default_factory=list)
+    environment: str = ""
+    review: str = ""
+    held_back: bool = False
 
     @property
     def label(self) -> str:
@@ -55,6 +65,12 @@ class RunRecord:
         results = [job.result for job in self.jobs.values()]
         return bool(results) and all(result == SUCCESS for result in results) and not self.problems
 
+    @property
+    def held_back(self) -> list[JobRecord]:
+        """The jobs that were not approved; [] where a job failed for another reason."""
+        failed = [job for job in self.jobs.values() if job.result != SUCCESS]
+        return failed if all(job.held_back for job in failed) and not self.problems else []
+
     def outputs(self) -> dict[str, str]:
         """Step outputs of all jobs; a later job's wins."""
         merged: dict[str, str] = {}
@@ -65,7 +81,10 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class Event:
-    """Something to show: kind is job-start, job-end, step-start, step-end, line, group, warning, error or notice."""
+    """Something to show: kind is job-start, job-end, step-start, step-end, line, group, warning, error or notice.
+
+    Or to answer: `environment` is a job that waits before its first step; `text` is what environment_step.py asks.
+    """
 
     kind: str
     job: JobRecord | None
@@ -140,6 +159,8 @@ class Reader:
             self._tell(Event("group", job, str(entry.get("arg", ""))))
         elif command is not None:
             return
+        elif entry.get("raw_output") and entry.get("stepID") == [STEP_ID] and message.startswith(MARK):
+            self._tell(Event("environment", job, message.removeprefix(MARK)))
         elif entry.get("raw_output"):
             self._tell(Event("line", job, message.rstrip("\n")))
         else:
@@ -155,8 +176,8 @@ class Reader:
 
     def _step(self, entry: dict[str, Any], job: JobRecord, message: str) -> None:
         path = entry.get("stepID") or []
-        if entry.get("stage") != "Main" or len(path) != 1:
-            return  # set-up, clean-up, and the inner steps of composites
+        if entry.get("stage") != "Main" or len(path) != 1 or path == [STEP_ID]:
+            return  # set-up, clean-up, the inner steps of composites, and what stands for GitHub's environments
         name = str(entry.get("step", ""))
         if "stepResult" in entry:
             for step in reversed(job.steps):

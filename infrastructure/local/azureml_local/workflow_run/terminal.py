@@ -52,6 +52,8 @@ class Terminal:
             mark = _MARKS.get(event.job.result, "?")
             text = f"{mark} job {event.job.result} in {duration(event.job.seconds)}"
             self._print(job, self._paint(text, mark))
+        elif event.kind == "environment" and event.job:
+            self._print(job, f"environment {event.job.environment}: {event.job.review}")
         elif event.kind == "step-start" and event.step:
             self._print(job, self._paint(f"▸ {event.step.name}", "bold"))
         elif event.kind == "step-end" and event.step:
@@ -77,11 +79,14 @@ def table(rows: list[tuple[str, ...]], *, header: tuple[str, ...]) -> str:
 
 
 def job_rows(record: RunRecord) -> list[tuple[str, ...]]:
-    """A row for every job; below one that did not succeed, its steps."""
+    """A row for every job, with its GitHub environment and what its reviewers said; below one that did not succeed, its
+    steps."""
     rows: list[tuple[str, ...]] = []
     for job in record.jobs.values():
-        rows.append((f"{_MARKS.get(job.result, '?')} {job.label}", job.result, duration(job.seconds)))
+        environment = f"{job.environment} ({job.review})" if job.environment else ""
+        rows.append((f"{_MARKS.get(job.result, '?')} {job.label}", job.result, duration(job.seconds), environment))
         if job.result != "success":
-            steps = job.steps
-            rows.extend((f"    {step.name}", step.result or "cancelled", duration(step.seconds or 0)) for step in steps)
+            rows.extend(
+                (f"    {step.name}", step.result or "cancelled", duration(step.seconds or 0), "") for step in job.steps
+            )
     return rows

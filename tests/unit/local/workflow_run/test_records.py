@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import json
 
+from azureml_local.workflow_run.environment_step import MARK
+from azureml_local.workflow_run.job_environments import STEP_ID
 from azureml_local.workflow_run.records import Event, Reader
+from azureml_local.workflow_run.terminal import job_rows
 
 
 def feed(*entries: object) -> tuple[Reader, list[Event]]:
@@ -102,3 +105,33 @@ def test_a_later_success_of_the_same_name_hides_no_failure() -> None:
     failed = {**END, "jobResult": "failure"}
     assert not feed(failed, END)[0].record.succeeded
     assert not feed(END, failed)[0].record.succeeded
+
+
+def gate(message: str, **more: object) -> dict[str, object]:
+    return step(message, stepID=[STEP_ID], **more)
+
+
+def test_a_job_that_asks_for_its_environment_is_told_and_the_question_is_no_line_and_no_step() -> None:
+    reader, events = feed(gate("⭐ Run Main Environment prod"), gate(f"{MARK}{{}}\n", raw_output=True), END)
+    assert [(event.kind, event.text) for event in events] == [
+        ("job-start", ""),
+        ("environment", "{}\n"),
+        ("job-end", ""),
+    ]
+    assert reader.record.jobs["w/a"].steps == []
+
+
+def test_the_table_names_the_environment_and_what_its_reviewers_said() -> None:
+    reader, _ = feed(END)
+    job = reader.record.jobs["w/a"]
+    job.environment, job.review = "prod", "approved by --approve"
+    assert job_rows(reader.record) == [("✓ a", "success", "1.0s", "prod (approved by --approve)")]
+
+
+def test_a_run_was_held_back_only_where_nothing_else_failed() -> None:
+    failed = {**END, "jobResult": "failure"}
+    reader, _ = feed({**END, "job": "w/b"}, failed)
+    reader.record.jobs["w/a"].held_back = True
+    assert [job.label for job in reader.record.held_back] == ["a"]
+    reader.feed(json.dumps({**failed, "job": "w/c"}))
+    assert reader.record.held_back == []
