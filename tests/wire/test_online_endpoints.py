@@ -306,11 +306,24 @@ def test_a_server_that_dies_comes_back(workspace: LocalWorkspace) -> None:
     died = endpoint.ask({"die": True})
     assert died.status_code == 424
     assert "ended or broke off" in died.json()["error"]["message"]
+    first = answering(endpoint)
+    workspace.local("fault", "add", "kill-deployment", "--match", "^mortal/blue$")
+    while answering(endpoint) == first:
+        time.sleep(0.1)
+    assert "The server was ended by signal 9. It is started again" in endpoint.logs("blue")
+    listed = json.loads(workspace.local("fault", "list", "--json").stdout)
+    fault = next(fault for fault in listed if fault["kind"] == "kill-deployment")
+    assert (fault["live"], fault["hits"]) == (False, 1)
+    endpoint.delete()
+
+
+def answering(endpoint: Endpoint) -> int:
+    """The process that answers, as soon as one does."""
     deadline = time.monotonic() + 30
-    while endpoint.ask().status_code != 200:
+    while (answer := endpoint.ask()).status_code != 200:
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    endpoint.delete()
+    return int(answer.json()["pid"])
 
 
 def test_tokens(workspace: LocalWorkspace) -> None:
