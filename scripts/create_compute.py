@@ -6,92 +6,19 @@ All of it is REST (https://learn.microsoft.com/rest/api/azureml/compute): no `az
 from __future__ import annotations
 
 import json
-import re
 import sys
-from dataclasses import dataclass
 from typing import Any
 
 from action import Context, run
+from cluster import FIXED, SETTINGS, TIERS, Cluster, drift, identity_body, read_cluster, rewritten
 from errors import ActionError, ExitCode
-from inputs import COMPUTE, Inputs
+from inputs import COMPUTE
 from known_failures import failure
-from markdown_text import table
+from markdown_text import cell, table
 from workspace import Workspace
 
 TITLE = "create-compute"
-TIERS = {"dedicated": "Dedicated", "low_priority": "LowPriority"}
 DEADLINE = 30 * 60.0  # seconds; Azure answers for a cluster within a minute or two
-_FIXED = ("size", "tier")  # what cannot be changed after creation
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """A cluster's settings. `idle` in seconds, `tier` as in the inputs."""
-
-    size: str
-    tier: str
-    min: int
-    max: int
-    idle: int
-
-    @classmethod
-    def of(cls, document: dict[str, Any]) -> Cluster:
-        """From Compute - Get."""
-        inner = (document.get("properties") or {}).get("properties") or {}
-        scale = inner.get("scaleSettings") or {}
-        tiers = {rest.lower(): ours for ours, rest in TIERS.items()}
-        tier = str(inner.get("vmPriority") or "Dedicated")
-        return cls(
-            size=str(inner.get("vmSize", "")),
-            tier=tiers.get(tier.lower(), tier),
-            min=int(scale.get("minNodeCount") or 0),
-            max=int(scale.get("maxNodeCount") or 0),
-            idle=seconds_of(str(scale.get("nodeIdleTimeBeforeScaleDown") or "PT120S")),
-        )
-
-    def scale(self) -> dict[str, Any]:
-        return {
-            "minNodeCount": self.min,
-            "maxNodeCount": self.max,
-            "nodeIdleTimeBeforeScaleDown": f"PT{self.idle}S",
-        }
-
-
-def seconds_of(duration: str) -> int:
-    """Seconds of an ISO 8601 duration as AML writes it (`PT2M`, `PT1H30M`, `P1DT0S`); -1 when it is none."""
-    match = re.fullmatch(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?)?", duration)
-    if match is None:
-        return -1
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
-
-
-def drift(wanted: Cluster, found: Cluster) -> dict[str, dict[str, str | int]]:
-    """Fields that differ, each with what is wanted and what was found; sizes are compared without regard to case."""
-    differing: dict[str, dict[str, str | int]] = {}
-    for name in ("size", "tier", "min", "max", "idle"):
-        want, have = getattr(wanted, name), getattr(found, name)
-        if str(want).lower() != str(have).lower():
-            differing[name] = {"wanted": want, "found": have}
-    return differing
-
-
-def read_cluster(inputs: Inputs) -> Cluster:
-    """The inputs that describe the cluster."""
-    size = inputs.text(
-        "node-sku",
-        default="Standard_DS3_v2",
-        pattern=r"[A-Za-z]+_[A-Za-z0-9_-]+",
-        allowed="it must be a VM size like Standard_DS3_v2",
-        mend="`az ml compute list-sizes` names them.",
-    )
-    largest = inputs.integer("cluster-size", default=4, low=1, high=10_000)
-    smallest = inputs.integer("min-nodes", default=0, low=0, high=10_000)
-    if smallest > largest:
-        inputs.wrong("min-nodes", str(smallest), f"it must not exceed cluster-size, which is {largest}")
-    tier = inputs.choice("tier", TIERS, default="low_priority")
-    idle = inputs.integer("idle-seconds", default=120, low=30, high=86_400)
-    return Cluster(size, tier, smallest, largest, idle)
 
 
 def create(context: Context) -> int:
@@ -111,6 +38,7 @@ def create(context: Context) -> int:
         body = {
             "location": workspace.location,
             "tags": runner.tags(),
+            **identity_body(wanted.identity),
             "properties": {
                 "computeType": "AmlCompute",
                 "properties": {
@@ -128,15 +56,19 @@ def create(context: Context) -> int:
     differing = drift(wanted, Cluster.of(existing))
     outcome = "created" if created else "unchanged"
     if differing and not created:
-        outcome = _mend(context, workspace, name, wanted, differing=differing, on_drift=on_drift)
+        outcome = _mend(context, workspace, existing, wanted, differing=differing, on_drift=on_drift)
     runner.output("compute-name", name)
     runner.output("created", str(created).lower())
     runner.output("drift", json.dumps(differing, sort_keys=True))
     found = Cluster.of(existing)
     mark = "updated" if outcome == "updated" else "⚠️ differs"
     rows = [
-        [field, str(getattr(wanted, field)), str(getattr(found, field)), mark if field in differing else ""]
-        for field in ("size", "tier", "min", "max", "idle")
+        [
+            field,
+            *(cell(str(getattr(each, field)) or "-") for each in (wanted, found)),
+            mark if field in differing else "",
+        ]
+        for field in SETTINGS
     ]
     runner.summary(
         f"### {'⚠️' if outcome == 'drifted' else '✅'} Cluster {name} {outcome}\n\n"
@@ -180,15 +112,16 @@ def settled(context: Context, workspace: Workspace, name: str, document: dict[st
 def _mend(
     context: Context,
     workspace: Workspace,
-    name: str,
+    document: dict[str, Any],
     wanted: Cluster,
     *,
     differing: dict[str, dict[str, str | int]],
     on_drift: str,
 ) -> str:
-    """Act on drift as `on-drift` says: "updated" or "drifted", or an error."""
+    """Act on drift as `on-drift` says: "updated" or "drifted", or an error. `document`: Compute - Get's."""
+    name = str(document["name"])
     told = "; ".join(f"{field}: wanted {each['wanted']}, found {each['found']}" for field, each in differing.items())
-    fixed = [field for field in _FIXED if field in differing]
+    fixed = [field for field in FIXED if field in differing]
     if on_drift == "fail" or (on_drift == "update" and fixed):
         why = (
             f"{' and '.join(fixed)} cannot be changed after creation" if on_drift == "update" else "on-drift is 'fail'"
@@ -203,8 +136,10 @@ def _mend(
     if on_drift == "warn":
         context.runner.warning(f"Cluster {name} differs and is used as it is: {told}.", title=TITLE)
         return "drifted"
-    body = {"properties": {"properties": {"scaleSettings": wanted.scale()}}}
-    response = workspace.patch_compute(name, body)
+    if "identity" in differing:  # Compute - Update does not take it
+        response = workspace.put_compute(name, rewritten(document, wanted))
+    else:
+        response = workspace.patch_compute(name, {"properties": {"properties": {"scaleSettings": wanted.scale()}}})
     deadline = context.clock.monotonic() + DEADLINE
     workspace.rest.finish(response, deadline, f"Updating the cluster {name}")
     context.runner.say(f"Updated {name}: {told}")

@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from clock import spoken
+from failures_in_logs import IN_LOGS
 from job_log import StepLog
 from job_result import Result, compare
-from known_failures import IN_LOGS, Known, explain
+from known_failures import Known, explain
 from markdown_text import cell, code, fenced, table
 
 _MARKS = {"Completed": "✅", "Failed": "❌", "Canceled": "🚫", "NotResponding": "❌", "Paused": "⏸️", "Running": "⏳"}

@@ -1,7 +1,8 @@
 """Every known failure, said once: its cause, its cure, and where to read on.
 
 The same words go to the log (`::error::`) and to the job summary, so this table is also the source of the
-troubleshooting page. A failure that is not in the table is shown as Azure worded it.
+troubleshooting page. A failure that is not in the table is shown as Azure worded it. What steps' logs tell stands in
+failures_in_logs.py.
 """
 
 from __future__ import annotations
@@ -149,6 +150,14 @@ KNOWN: tuple[Known, ...] = (
         f"{DOCS}/how-to-create-attach-compute-cluster",
     ),
     Known(
+        "storage-without-keys",
+        r"KeyBasedAuthenticationNotPermitted|Key based authentication is not permitted",
+        "The workspace's storage account takes no account keys, and this request was signed with one.",
+        "Have the workspace reach its storage by identity (`az ml workspace update --system-datastores-auth-mode "
+        "identity`); give whoever signs in here, and the clusters' identity, the role Storage Blob Data Contributor.",
+        f"{DOCS}/how-to-disable-local-auth-storage",
+    ),
+    Known(
         "environment-is-immutable",
         r"environment.*(already exists|immutable|cannot be (changed|modified))",
         "This version of the environment exists with other content, and versions never change.",
@@ -240,53 +249,6 @@ KNOWN: tuple[Known, ...] = (
         "Azure limits how often this subscription may ask, and went on refusing.",
         "Run again later; spread schedules that start at the same minute.",
         "https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling",
-    ),
-)
-
-#: What the end of a failed step's log tells. Searched only there, never in Azure's answers.
-IN_LOGS: tuple[Known, ...] = (
-    Known(
-        "module-missing",
-        r"ModuleNotFoundError: No module named '?(?P<what>[\w.]+)",
-        "The step's environment has no module named {what}.",
-        "Add the package to the environment's conda or docker file, and run register-environment before the pipeline.",
-        f"{DOCS}/how-to-manage-environments-v2",
-    ),
-    Known(
-        "file-missing",
-        r"(FileNotFoundError: .*?: |can't open file )'(?P<what>[^']+)'",
-        "The step looked for {what} and did not find it.",
-        "Check the step's `code:` folder and its input bindings: a step sees these and nothing else.",
-        f"{DOCS}/reference-yaml-job-pipeline",
-    ),
-    Known(
-        "unknown-argument",
-        r"error: unrecognized arguments: (?P<what>.+)",
-        "The script does not know the argument {what}.",
-        "Make `command:` in the YAML and the script's argument parser agree.",
-        f"{DOCS}/reference-yaml-job-command",
-    ),
-    Known(
-        "out-of-memory",
-        r"MemoryError|Killed\s*$|exit code 137|OutOfMemory",
-        "The step ran out of memory.",
-        "Use a larger node-sku, or read the data in parts.",
-        f"{DOCS}/concept-compute-target",
-    ),
-    Known(
-        "disk-full",
-        r"No space left on device",
-        "The node's disk is full.",
-        "Write less to local folders, or use a larger node-sku.",
-        f"{DOCS}/concept-compute-target",
-    ),
-    Known(
-        "image-build",
-        r"(Image|Docker) build failed|Unable to (find|get) image|ResolvePackageNotFound|PackagesNotFoundError"
-        r"|No matching distribution found for (?P<what>\S+)",
-        "The step's environment could not be built.",
-        "Look for the package named in the log above in the environment's conda or docker file.",
-        f"{DOCS}/how-to-troubleshoot-environments",
     ),
 )
 

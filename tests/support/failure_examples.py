@@ -22,6 +22,8 @@ SAYS = {
     "quota": "ClusterMinNodesExceedCoreQuota: The subscription has a DSv2 family vCPU quota of 6 and needs 8 vCPUs.",
     "unknown-vm-size": "VM Size STANDARD_X is not supported in region westeurope",
     "unknown-compute": "Compute target gpu was not found in workspace",
+    "storage-without-keys": "KeyBasedAuthenticationNotPermitted: Key based authentication is not permitted on this "
+    "storage account.",
     "environment-is-immutable": "(UserError) Environment taxi version 3 already exists and is immutable.",
     "unknown-environment": "(UserError) No environment exists for name: taxi, version: 9",
     "endpoint-name-taken": "(BadRequest) The endpoint name 'taxi' is already in use in region westeurope.",
@@ -37,6 +39,11 @@ SAYS = {
 }
 #: Name of the failure -> (a line of the step's log, a part of the cause that is told).
 LOGS = {
+    "cluster-without-identity": (
+        "azure.identity.CredentialUnavailableError: ManagedIdentityCredential authentication unavailable, no identity "
+        "has been assigned to this resource.",
+        "its cluster has none",
+    ),
     "module-missing": ("ModuleNotFoundError: No module named 'sklearn'", "no module named sklearn"),
     "file-missing": ("FileNotFoundError: [Errno 2] No such file or directory: 'rows.csv'", "looked for rows.csv"),
     "unknown-argument": ("train.py: error: unrecognized arguments: --rate 1", "argument --rate 1"),

@@ -25,11 +25,12 @@ def action_of(name: str) -> dict[str, Any]:
     return loaded
 
 
+#: Modules that read inputs or set outputs on behalf of an action's script.
+PARTS = {"create-compute": ["cluster"], "deploy-online": ["deployment", "rollout"], "deploy-batch": ["deployment"]}
+
+
 def script_of(name: str) -> str:
-    """The action's script, and what deploy-online and deploy-batch share."""
-    code = (ROOT / "scripts" / f"{SCRIPTS[name]}.py").read_text()
-    shared = ROOT / "scripts" / "deployment.py"
-    return code + (shared.read_text() if "import deployment\n" in code else "")
+    return "".join((ROOT / "scripts" / f"{each}.py").read_text() for each in [SCRIPTS[name], *PARTS.get(name, [])])
 
 
 def main_step(name: str) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from azureml_local.workflow_run.calls import check
 from azureml_local.workflow_run.repositories import STAND_INS, mapping, target_of
 from azureml_local.workflow_run.workflow_file import check_inputs, events, find, load, remote_uses, steps
 from errors import ExitCode
-from known_failures import IN_LOGS, KNOWN
+from failures_in_logs import IN_LOGS
+from known_failures import KNOWN
 from models import parse_manifest
 from setup_github import arguments
 from support import azext_ml_package, troubleshooting  # noqa: F401 - the first makes azext_ml importable

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from create_compute import TITLE, Cluster, create, seconds_of
+from cluster import Cluster, seconds_of
+from create_compute import TITLE, create
 from support.fake_azure import World, answer, refusal
 
 
@@ -36,7 +37,11 @@ def cluster(**change: Any) -> dict[str, Any]:
     state = change.get("state", "Succeeded")
     kind = change.get("kind", "AmlCompute")
     return {
-        "properties": {"computeType": kind, "provisioningState": state, "properties": inner, **change.get("more", {})}
+        "name": "cpu-cluster",
+        "location": "westeurope",
+        "tags": {"team": "fares"},
+        **({"identity": change["identity"]} if "identity" in change else {}),
+        "properties": {"computeType": kind, "provisioningState": state, "properties": inner, **change.get("more", {})},
     }
 
 
@@ -173,3 +178,72 @@ def test_bad_inputs_are_told_together(world: World) -> None:
 )
 def test_durations_are_read_in_all_their_spellings(text: str, seconds: int) -> None:
     assert seconds_of(text) == seconds
+
+
+# --- identity
+
+USER = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/"
+
+
+def test_a_cluster_is_created_with_an_identity(asking: World) -> None:
+    asking.give(identity="system_assigned")
+    assert run(asking) == 0, asking.log
+    body = json.loads(asking.azure.asked("computes", "PUT")[0].body or b"")
+    assert body["identity"] == {"type": "SystemAssigned"}
+    assert "| identity | system\\_assigned | system\\_assigned |  |" in asking.summary
+
+
+def test_user_assigned_identities_are_given_by_resource_id(asking: World) -> None:
+    asking.give(identity=f"{USER}two,\n{USER}one\n")
+    assert run(asking) == 0, asking.log
+    body = json.loads(asking.azure.asked("computes", "PUT")[0].body or b"")
+    assert body["identity"] == {"type": "UserAssigned", "userAssignedIdentities": {f"{USER}one": {}, f"{USER}two": {}}}
+
+
+@pytest.mark.parametrize("given", ["me", f"system_assigned {USER}one", "/subscriptions/s/x", f"{USER}a/b"])
+def test_what_is_no_identity_is_refused_before_anything_is_made(asking: World, given: str) -> None:
+    asking.give(identity=given)
+    assert run(asking) == 2
+    assert "identity is '" in asking.log
+    assert "it must be system_assigned, or resource ids of user-assigned identities" in asking.log
+    assert asking.azure.requests == []
+
+
+def test_an_identity_that_nobody_asked_for_is_no_drift(asking: World) -> None:
+    asking.azure.computes["cpu-cluster"] = cluster(identity={"type": "SystemAssigned", "principalId": "p"})
+    asking.give(on_drift="fail")
+    assert run(asking) == 0, asking.log
+    assert asking.outputs["drift"] == "{}"
+
+
+def test_the_case_of_a_resource_id_means_nothing(asking: World) -> None:
+    shown = {"type": "UserAssigned", "userAssignedIdentities": {f"{USER}one".lower(): {"clientId": "c"}}}
+    asking.azure.computes["cpu-cluster"] = cluster(identity=shown)
+    asking.give(on_drift="fail", identity=f"{USER}one")
+    assert run(asking) == 0, asking.log
+
+
+def test_a_missing_identity_is_told_and_can_be_given(asking: World) -> None:
+    asking.azure.computes["cpu-cluster"] = cluster(more={"disableLocalAuth": True})
+    asking.azure.computes["cpu-cluster"]["properties"]["properties"] |= {"osType": "Linux", "currentNodeCount": 2}
+    asking.give(identity="system_assigned")
+    assert run(asking) == 0
+    assert json.loads(asking.outputs["drift"]) == {"identity": {"found": "", "wanted": "system_assigned"}}
+    asking.give(on_drift="update", cluster_size="6")
+    assert run(asking) == 0, asking.log
+    assert json.loads(asking.azure.asked("computes", "PUT")[0].body or b"") == {
+        "location": "westeurope",
+        "tags": {"team": "fares"},
+        "identity": {"type": "SystemAssigned"},
+        "properties": {
+            "computeType": "AmlCompute",
+            "disableLocalAuth": True,
+            "properties": {
+                "vmSize": "STANDARD_DS3_V2",
+                "vmPriority": "LowPriority",
+                "osType": "Linux",
+                "scaleSettings": {"minNodeCount": 0, "maxNodeCount": 6, "nodeIdleTimeBeforeScaleDown": "PT120S"},
+            },
+        },
+    }
+    assert "Cluster cpu-cluster updated" in asking.summary

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from errors import ExitCode
-from known_failures import IN_LOGS, KNOWN, explain, failure
+from failures_in_logs import IN_LOGS
+from known_failures import KNOWN, explain, failure
 from support.failure_examples import LOGS, SAYS
 
 
