@@ -9,17 +9,30 @@ import sys
 from pathlib import Path
 
 
+def root_of(pattern: str) -> Path:
+    """Where the real action begins to walk: the pattern's folders before the first wildcard."""
+    parts = Path(pattern).parts
+    plain = next((index for index, part in enumerate(parts) if glob.has_magic(part)), len(parts))
+    return Path(*parts[:plain])
+
+
+def is_hidden(file: Path, root: Path) -> bool:
+    """Whether a name on the walk starts with a dot; folders above its root do not count."""
+    return any(part.startswith(".") for part in (root.name, *file.relative_to(root).parts))
+
+
 def matches(patterns: str, hidden: bool) -> list[Path]:
     """The files of every pattern, less those of the patterns that start with `!`."""
     chosen: set[Path] = set()
     for line in filter(None, (line.strip() for line in patterns.splitlines())):
-        names = glob.glob(line.lstrip("!"), recursive=True)  # noqa: PTH207 - ** in the middle
+        pattern = os.path.normpath(line.lstrip("!"))
+        names = glob.glob(pattern, recursive=True)  # noqa: PTH207 - ** in the middle
         files: set[Path] = set()
         for name in names:
             path = Path(name)
             files |= {path} if path.is_file() else {inner for inner in path.rglob("*") if inner.is_file()}
         if not hidden:
-            files = {file for file in files if not any(part.startswith(".") and part != ".." for part in file.parts)}
+            files = {file for file in files if not is_hidden(file, root_of(pattern))}
         chosen = chosen - files if line.startswith("!") else chosen | files
     return sorted(file.resolve() for file in chosen)
 
