@@ -163,13 +163,15 @@ def test_a_batch_endpoint_from_creation_to_deletion(workspace: LocalWorkspace, f
     answers = az_batch(
         workspace,
         "ml compute create --name az-ml-batch-cluster --type amlcompute --size Standard_DS3_v2",
+        "ml data create --name az-ml-rows --type uri_folder --path rows",
         f"ml batch-endpoint create {one}",
         f"ml batch-endpoint invoke {one} --input rows",
         "ml batch-deployment create -f batch-deployment.yml --set-default",
         f"ml batch-endpoint show {one}",
         "ml batch-deployment show --name counts --endpoint az-ml-batch --query [name,mini_batch_size]",
         "ml batch-deployment list --endpoint az-ml-batch --query [].name",
-        f"ml batch-endpoint invoke {one} --input rows --job-name az-ml-batch-job --mini-batch-size 2",
+        f"ml batch-endpoint invoke {one} --input azureml:az-ml-rows@latest --job-name az-ml-batch-job "
+        "--mini-batch-size 2",
         "ml job stream --name az-ml-batch-job",
         "ml job download --name az-ml-batch-job --output-name score --download-path scored",
         f"ml batch-endpoint list-jobs {one} --query [].name",
@@ -179,7 +181,24 @@ def test_a_batch_endpoint_from_creation_to_deletion(workspace: LocalWorkspace, f
         f"ml batch-endpoint show {one}",
         cwd=folder,
     )
-    _, created, early, made, shown, deployment, listed, invoked, streamed, fetched, jobs, own, nobody, deleted, gone = (
+    (
+        _,
+        __,
+        created,
+        early,
+        made,
+        shown,
+        deployment,
+        listed,
+        invoked,
+        streamed,
+        fetched,
+        jobs,
+        own,
+        nobody,
+        deleted,
+        gone,
+    ) = (  # fmt: skip
         answers
     )
     assert set(created.json) == {

@@ -43,23 +43,37 @@ def from_file(file: str) -> Invocation:
 def data_input(client: Any, value: str | None, kind: str | None) -> Any:
     """The SDK's Input of `--input` and `--input-type`: a registered asset brings its own type."""
     from azure.ai.ml import Input
-    from azure.ai.ml._utils._arm_id_utils import parse_name_version
     from azure.core.exceptions import ResourceNotFoundError
 
     if kind in {"uri_folder", "uri_file"}:
         return Input(type=kind, path=value)
     if kind or not value:
         raise ValueError(_UNSUPPORTED_INPUT)
-    if not value.startswith("azureml:"):
+    if not value.startswith("azureml:") or "/datastores/" in value:  # a folder here, on the web, in a datastore
         return Input(type="uri_folder", path=value)
-    name, version = parse_name_version(value.removeprefix("azureml:"))
+    name, version, label = _asset(value)
     try:
-        asset = client.data.get(name, version)
+        asset = client.data.get(name, version, label)
     except ResourceNotFoundError as error:
         raise ValueError(_UNSUPPORTED_DATA) from error
     if asset.type not in {"uri_folder", "uri_file"}:
         raise ValueError(_UNSUPPORTED_DATA)
     return Input(type=asset.type, path=asset.id)
+
+
+def _asset(reference: str) -> tuple[str, str | None, str | None]:
+    """Name, version and label of `azureml:NAME:VERSION`, `azureml:NAME@LABEL` or an ARM id."""
+    from azure.ai.ml._utils._arm_id_utils import AMLVersionedArmId, parse_name_label, parse_name_version
+
+    text = reference.removeprefix("azureml:")
+    if text.startswith("/"):
+        identifier = AMLVersionedArmId(text)
+        return identifier.asset_name, identifier.asset_version, None
+    name, version = parse_name_version(text)
+    if version is not None:
+        return name, version, None
+    name, label = parse_name_label(name)
+    return name, None, label
 
 
 def inputs(values: Any) -> dict[str, Any]:
