@@ -45,8 +45,10 @@ PARTS = (
     "mlflow_server",
     "jobs",
     "run_history",
+    "schedules",
     "batch",
     "online",
+    "arm_deletion",
 )
 
 _FAMILIES = (

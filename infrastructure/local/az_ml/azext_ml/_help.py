@@ -14,9 +14,9 @@ GROUPS = {
     "ml datastore": "Manage datastores.",
     "ml compute": "Manage compute: clusters and instances.",
     "ml job": "Manage jobs: commands, pipelines, sweeps.",
-    "ml schedule": "Manage schedules of jobs. Not in the local workspace.",
+    "ml schedule": "Manage schedules, which start pipeline jobs by the clock.",
     "ml connection": "Manage connections to other services. Not in the local workspace.",
-    "ml registry": "Manage registries, which share assets between workspaces. Not in the local workspace.",
+    "ml registry": "Manage registries, which share assets between workspaces.",
     "ml online-endpoint": "Manage online endpoints: the address, keys and traffic of live models.",
     "ml online-deployment": "Manage online deployments: the models behind an online endpoint.",
     "ml batch-endpoint": "Manage batch endpoints: the address of models that score files.",
@@ -109,6 +109,7 @@ COMMANDS = {
         "enable": "Enable a schedule.",
         "disable": "Disable a schedule.",
         "trigger": "Run a schedule's job now.",
+        "update": "Update a schedule: its trigger, description, tags.",
         "delete": "Delete a schedule. It has to be disabled.",
     },
     "connection": {
@@ -120,7 +121,8 @@ COMMANDS = {
     "registry": {
         "create": "Create a registry.",
         "show": "Show a registry.",
-        "list": "List registries.",
+        "list": "List the registries of a resource group or, without one, of the subscription.",
+        "update": "Update a registry: its tags, its public network access, by --file its regions.",
         "delete": "Delete a registry.",
     },
     "online-endpoint": {

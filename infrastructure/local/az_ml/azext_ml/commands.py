@@ -98,6 +98,7 @@ GROUPS: dict[str, dict[str, Row]] = {
         "enable": ("enable", _WAIT),
         "disable": ("disable", _WAIT),
         "trigger": ("trigger", {}),
+        "update": ("update", _WAIT),
     },
     "connection": {
         "show": ("show", _PREVIEW),
@@ -110,6 +111,7 @@ GROUPS: dict[str, dict[str, Row]] = {
         "list": ("list_", {"table_transformer": tables.registries}),
         "create": ("create", _WAIT),
         "delete": ("delete", _WAIT),
+        "update": ("update", _WAIT),
     },
     "online-endpoint": {
         "show": ("show", {}),

@@ -55,3 +55,14 @@ def trigger(cmd: Any, resource_group_name: str, workspace_name: str, name: str) 
 
 def delete(cmd: Any, resource_group_name: str, workspace_name: str, name: str, no_wait: bool = False) -> None:
     wait(ml_client(cmd, resource_group_name, workspace_name).schedules.begin_delete(name), no_wait=no_wait)
+
+
+def update_get(cmd: Any, resource_group_name: str, workspace_name: str, name: str) -> Any:
+    return ml_client(cmd, resource_group_name, workspace_name).schedules.get(name)
+
+
+def update_set(
+    cmd: Any, resource_group_name: str, workspace_name: str, parameters: Any, no_wait: bool = False
+) -> Entity | None:
+    client = ml_client(cmd, resource_group_name, workspace_name)
+    return outcome(client.schedules.begin_create_or_update(parameters), no_wait=no_wait)

@@ -87,7 +87,11 @@ def _wanted(request: Request, run: Run) -> bool:
         return False
     if (kind := query.get("jobType")) and kind.lower() != str(run.definition.get("jobType")).lower():
         return False
-    return query.get("scheduled", "false").lower() != "true"  # nothing is scheduled here
+    if query.get("scheduled", "false").lower() == "true" and run.schedule is None:
+        return False
+    return (
+        not (schedule := query.get("scheduleId")) or schedule.rpartition("/")[2].lower() == (run.schedule or "").lower()
+    )
 
 
 def _tagged(run: Run, wanted: str) -> bool:

@@ -46,7 +46,13 @@ class JobManager:
     # -- submitting ----------------------------------------------------------------------------------------------
 
     def submit(
-        self, workspace: WorkspaceRef, name: str, properties: Mapping[str, Any], *, by: str = "local"
+        self,
+        workspace: WorkspaceRef,
+        name: str,
+        properties: Mapping[str, Any],
+        *,
+        by: str = "local",
+        schedule: str | None = None,
     ) -> tuple[Run, bool]:
         """Create a job and start it, or update the one that has this name. Returns (run, created).
 
@@ -64,12 +70,23 @@ class JobManager:
                 target="name",
             )
         given = {key: value for key, value in properties.items() if value is not None}
-        return self.submit_plan(workspace, name, plan_of(self._services, workspace, given), given, by=by), True
+        plan = plan_of(self._services, workspace, given)
+        return self.submit_plan(workspace, name, plan, given, by=by, schedule=schedule), True
 
     def submit_plan(
-        self, workspace: WorkspaceRef, name: str, plan: Plan, given: Mapping[str, Any], *, by: str = "local"
+        self,
+        workspace: WorkspaceRef,
+        name: str,
+        plan: Plan,
+        given: Mapping[str, Any],
+        *,
+        by: str = "local",
+        schedule: str | None = None,
     ) -> Run:
-        """Start a job whose plan is made already, under a name that is free. given: what its document shows."""
+        """Start a job whose plan is made already, under a name that is free. given: what its document shows.
+
+        schedule: the one that started it.
+        """
         run = self.runs.add(
             Run(
                 workspace=workspace.id,
@@ -88,6 +105,7 @@ class JobManager:
                 warnings=list(plan.warnings),
                 definition=dict(given),
                 archived=bool(given.get("isArchived")),
+                schedule=schedule,
             )
         )
         self._start(run, plan)

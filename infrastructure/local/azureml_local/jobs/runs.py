@@ -29,6 +29,7 @@ class Run:
     step: its name in the pipeline (a trial's: its number), None for a job.
     history: every state it was in with the moment it was entered, oldest first.
     inputs, outputs: by name, `{"type", "uri"}` or `{"type", "value"}`; outputs may have `"asset"`, the id registered.
+    schedule: the one that started it.
     processes: what is running for it now, `{"token", "pids": [[pid, started], …]}`.
     """
 
@@ -56,6 +57,7 @@ class Run:
     processes: dict[str, Any] | None = None
     definition: dict[str, Any] = field(default_factory=dict)
     archived: bool = False
+    schedule: str | None = None
 
     @property
     def status(self) -> str:
