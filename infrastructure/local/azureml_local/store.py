@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -30,6 +30,13 @@ CREATE TABLE IF NOT EXISTS resources (
 CREATE INDEX IF NOT EXISTS by_collection ON resources (collection, sequence);
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
 """
+
+# Below a resource, or an internal record whose key has the id of one below it: `internal:/online-keys<endpoint id>`.
+_OF = "substr(key, 1, length(:below)) = :below OR (key LIKE 'internal:/%' AND instr(key, :below) > 0)"
+
+
+def _of(resource_id: str) -> dict[str, str]:
+    return {"below": f"{resource_id.lower()}/"}
 
 
 def utc_now() -> datetime:
@@ -130,6 +137,20 @@ class ResourceStore:
             gone = self._db.execute("DELETE FROM resources WHERE key = ?", (key,)).rowcount
             self._db.execute("DELETE FROM resources WHERE substr(key, 1, ?) = ?", (len(key) + 1, key + "/"))
         return gone > 0
+
+    def below(self, resource_id: str) -> Sequence[Document]:
+        """Every document below one, however deep, and every internal record of them."""
+        with self._lock:
+            rows = self._db.execute(f"SELECT body FROM resources WHERE {_OF}", _of(resource_id)).fetchall()  # noqa: S608
+        return [json.loads(row[0]) for row in rows]
+
+    def purge(self, resource_id: str) -> None:
+        """Remove a document, all below it, and every internal record and counter of them: as if it had never been."""
+        with self.transaction():
+            self.delete(resource_id)
+            self._db.execute(f"DELETE FROM resources WHERE {_OF}", _of(resource_id))  # noqa: S608
+            key = resource_id.lower()
+            self._db.execute("DELETE FROM counters WHERE substr(name, -?) = ?", (len(key), key))
 
     def list(self, collection: str, *, newest_first: bool = False) -> list[Document]:
         """The documents directly in a collection such as `<workspace id>/models`, in order of creation."""

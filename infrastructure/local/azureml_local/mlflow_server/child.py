@@ -130,18 +130,36 @@ class Stores:
         key = workspace.lower()
         with self._lock:
             if key not in self._open:
-                short = hashlib.sha256(key.encode()).hexdigest()[:8]
-                file = self._folder / f"{key.rpartition('/')[2]}-{short}.db"
-                self._open[key] = _opened(file, self._host, workspace)
+                self._open[key] = _opened(self._file(key), self._host, workspace)
             return self._open[key]
+
+    def forget(self, workspace: str) -> None:
+        """Close the workspace's store and delete its file."""
+        key = workspace.lower()
+        with self._lock:
+            store = self._open.pop(key, None)
+            if store is not None:
+                store.engine.dispose()
+            file = self._file(key)
+            file.with_suffix(".ready").unlink(missing_ok=True)  # first: without it, what is left counts for nothing
+            _remove(file)
+
+    def _file(self, key: str) -> Path:
+        short = hashlib.sha256(key.encode()).hexdigest()[:8]
+        return self._folder / f"{key.rpartition('/')[2]}-{short}.db"
+
+
+def _remove(file: Path) -> None:
+    """A database file with what SQLite keeps beside it."""
+    for part in file.parent.glob(file.name + "*"):
+        part.unlink()
 
 
 def _opened(file: Path, host: str, workspace: str) -> WorkspaceStore:
     """The store on this file. A file whose creation was interrupted holds nothing yet and is made anew."""
     ready = file.with_suffix(".ready")
     if not ready.exists():
-        for left_over in file.parent.glob(file.name + "*"):
-            left_over.unlink()
+        _remove(file)
     store = WorkspaceStore(file, host, workspace)
     ready.touch()
     return store
@@ -183,6 +201,11 @@ def application(stores: Stores) -> Flask:
     def set_status(run_id: str) -> Any:
         body = request.get_json()
         store().set_status(run_id, body["status"], body["end_time"])
+        return jsonify()
+
+    @app.delete("/internal/workspace")  # type: ignore[misc,untyped-decorator,unused-ignore]
+    def forget() -> Any:
+        stores.forget(request.headers[WORKSPACE_HEADER])
         return jsonify()
 
     @app.errorhandler(MlflowException)  # type: ignore[misc,untyped-decorator,unused-ignore]

@@ -190,6 +190,10 @@ class MlflowServer:
         entries = sorted(told.get("metrics") or [], key=lambda entry: (int(entry["timestamp"]), int(entry["step"])))
         return [float(entry["value"]) for entry in entries]
 
+    async def forget(self, workspace: WorkspaceRef) -> None:
+        """Delete the experiments and runs of a workspace, for good."""
+        await self._internal("DELETE", "/internal/workspace", None, workspace)
+
     async def experiment_name(self, experiment_id: str, workspace: WorkspaceRef) -> str:
         target = "/api/2.0/mlflow/experiments/get?experiment_id=" + quote(experiment_id, safe="")
         return str((await self._internal("GET", target, None, workspace))["experiment"]["name"])
