@@ -464,6 +464,14 @@ FEATURES: tuple[Feature, ...] = (
     ),
     _works(
         "Workspaces",
+        "Deleting workspaces and resource groups",
+        _UNIT + "test_arm_deletion.py::test_a_workspace_goes_with_its_jobs_endpoints_files_and_runs",
+        _UNIT + "test_arm_deletion.py::test_what_every_client_is_pointed_at_cannot_be_deleted",
+        _WIRE + "test_arm_deletion.py::test_workspaces_and_groups_are_deleted_with_their_runs",
+        note="for good: there is no soft delete; the workspace of the settings and its group stay",
+    ),
+    _works(
+        "Workspaces",
         "Template deployments that make one workspace, as `az ml workspace create` and the SDK send them",
         _ARM_DEPLOYMENTS + "test_the_workspace_of_a_template_is_made_and_what_stands_beside_it_is_not",
     ),
