@@ -410,8 +410,11 @@ FEATURES: tuple[Feature, ...] = (
     _works(_ONLINE, "Logs of the server and of the storage initializer", _ONLINE_API + "test_logs"),
     _ignored(
         _ONLINE,
-        "instance_type, app_insights_enabled, data_collector, model_mount_path, private networks",
+        "instance_type, app_insights_enabled, data_collector, model_mount_path, networks, user-assigned identities, "
+        "max_queue_wait_ms",
         _ONLINE_API + "test_what_is_ignored_is_told_once",
+        _UNIT + "test_ignored_settings.py::test_a_setting_in_vain_is_told",
+        _WIRE + "test_serving_fields.py::test_every_field_is_honoured_told_as_ignored_or_refused",
     ),
     _refused(
         _ONLINE,
@@ -453,6 +456,12 @@ FEATURES: tuple[Feature, ...] = (
         "Scoring of mltable data",
         _UNIT + "batch/test_batch_scoring.py::test_refusals_start_nothing",
         says="scoring of ",
+    ),
+    _ignored(
+        _BATCH,
+        "resources: instance_type, locations, max_instance_count, properties, docker_args, shm_size",
+        _UNIT + "test_ignored_settings.py::test_many_are_told_in_one_sentence",
+        note="in the job's warnings",
     ),
     _works(
         "Workspaces",
