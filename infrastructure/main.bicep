@@ -240,6 +240,7 @@ module access 'modules/access.bicep' = {
     containerRegistryName: containerRegistry.outputs.name
     githubPrincipalId: githubIdentity.outputs.principalId
     computePrincipalId: computeIdentity.outputs.principalId
+    computeIdentityName: computeIdentity.outputs.name
     dataScientistGroupId: dataScientistGroupId
   }
 }
@@ -359,6 +360,9 @@ output RESOURCE_GROUP string = group.name
 
 @description('Name of the workspace.')
 output WORKSPACE_NAME string = workspace.outputs.name
+
+@description('Resource id of the identity that clusters run as: without shared keys, that is how jobs read and write data.')
+output CLUSTER_IDENTITY string = computeIdentity.outputs.id
 
 @description('Resource id of the registry that this deployment made, for sharedRegistryId of other environments; empty without one.')
 output registryId string = deployRegistry ? registry!.outputs.id : ''

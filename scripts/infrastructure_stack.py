@@ -17,7 +17,10 @@ from inputs import Inputs
 FOLDER = Path(__file__).resolve().parent.parent / "infrastructure"
 
 #: Outputs of main.bicep that become variables of the GitHub environment.
-VARIABLES = ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID", "RESOURCE_GROUP", "WORKSPACE_NAME")
+VARIABLES = (
+    "AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID",
+    "RESOURCE_GROUP", "WORKSPACE_NAME", "CLUSTER_IDENTITY",
+)  # fmt: skip
 
 #: What main.bicep lets through: the pattern, and the pattern in words.
 NAME_PART = (r"[a-zA-Z0-9]{1,10}", "it must have 1 to 10 letters and digits")

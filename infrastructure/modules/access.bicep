@@ -17,6 +17,9 @@ param githubPrincipalId string
 @description('Object id of the clusters\' identity.')
 param computePrincipalId string
 
+@description('Name of the clusters\' identity.')
+param computeIdentityName string
+
 @description('Object id of the group of people who use the workspace. Empty: none.')
 param dataScientistGroupId string
 
@@ -87,6 +90,21 @@ resource computeRegistryRole 'Microsoft.Authorization/roleAssignments@2022-04-01
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds.acrPull)
     principalId: computePrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+resource computeIdentity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' existing = {
+  name: computeIdentityName
+}
+
+// To hand it to clusters that the action create-compute makes.
+resource githubIdentityRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(computeIdentity.id, githubPrincipalId, roleIds.managedIdentityOperator)
+  scope: computeIdentity
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds.managedIdentityOperator)
+    principalId: githubPrincipalId
     principalType: 'ServicePrincipal'
   }
 }

@@ -34,6 +34,9 @@ resource federatedCredentials 'Microsoft.ManagedIdentity/userAssignedIdentities/
   }
 }]
 
+@description('Name.')
+output name string = identity.name
+
 @description('Resource id.')
 output id string = identity.id
 

@@ -9,6 +9,7 @@ var roleIds = {
   azureMlDataScientist: 'f6c7c914-8db3-469d-8ca1-694a8f32e121'
   azureMlRegistryUser: '1823dd4f-9b8c-4ab6-ab4e-7397a3684615'
   contributor: 'b24988ac-6180-42a0-ab88-20f7382dd24c'
+  managedIdentityOperator: 'f1a07417-d97a-45cb-824c-7a7467783830'
   reader: 'acdd72a7-3385-48ef-bd42-f606fba81ae7'
   roleBasedAccessControlAdministrator: 'f58310d9-a9f6-439a-9e8d-f62e7b41a168'
   storageBlobDataContributor: 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'

@@ -20,6 +20,7 @@ var assignable = join([
   roleIds.azureMlComputeOperator
   roleIds.azureMlDataScientist
   roleIds.azureMlRegistryUser
+  roleIds.managedIdentityOperator
   roleIds.reader
   roleIds.storageBlobDataContributor
   roleIds.storageFileDataPrivilegedContributor

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from . import vm_sizes
 from .assets.listing import page
-from .compute_rules import checked
+from .compute_rules import checked, identity
 from .errors import AzureError, bad_request
 from .routing import SUBSCRIPTION, WS, Host, WorkspaceRef, asked_for, workspace_of
 from .services import Services
@@ -108,7 +108,7 @@ def install(services: Services) -> None:
                 "type": _TYPE,
                 "location": body.get("location") or settings.location,
                 "tags": body.get("tags") or {},
-                "identity": body.get("identity"),
+                "identity": identity(body.get("identity"), f"{workspace.id}/computes/{name}", settings.tenant_id),
                 "properties": {**properties, "provisioningState": "Updating" if old else "Creating"},
             }
         )

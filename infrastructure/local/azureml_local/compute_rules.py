@@ -6,6 +6,7 @@ Source: Microsoft.MachineLearningServices 2023-08-01-preview, Compute - Create O
 from __future__ import annotations
 
 import re
+import uuid
 from typing import Any
 
 from . import vm_sizes
@@ -13,6 +14,10 @@ from .errors import bad_request, not_implemented
 from .store import Document
 
 _NAME = re.compile(r"[A-Za-z](?:[A-Za-z0-9-]{0,30}[A-Za-z0-9])")
+_USER_ASSIGNED = re.compile(
+    r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.ManagedIdentity/userAssignedIdentities/[\w-]+",
+    re.IGNORECASE,
+)
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 _PRIORITIES = {"dedicated": "Dedicated", "lowpriority": "LowPriority"}
 
@@ -67,6 +72,35 @@ def _instance(given: dict[str, Any], state: str) -> dict[str, Any]:
         **{key: value for key, value in given.items() if value is not None},
         "state": state,
     }
+
+
+def identity(given: Document | None, owner: str, tenant: str) -> Document | None:
+    """A compute's managed identity as Azure shows it, or the 400 that Azure would answer. `owner`: the compute's id.
+
+    Its ids are made up from names, the same for the same: steps run as whoever started the workspace.
+    """
+    kind = str((given or {}).get("type") or "None").lower()
+    users = list((given or {}).get("userAssignedIdentities") or {})
+    if kind == "none":
+        return None
+    if kind == "systemassigned" and not users:
+        return {"type": "SystemAssigned", "principalId": str(uuid.uuid5(uuid.NAMESPACE_URL, owner)), "tenantId": tenant}
+    if kind != "userassigned" or not users:
+        raise bad_request(
+            "A compute's identity is of type SystemAssigned, or UserAssigned with userAssignedIdentities; not both.",
+            target="identity",
+        )
+    for user in users:
+        if _USER_ASSIGNED.fullmatch(user) is None:
+            raise bad_request(f"'{user}' is not the resource id of a user-assigned identity.", target="identity")
+    shown = {
+        user: {
+            "principalId": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{user.lower()}#principal")),
+            "clientId": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{user.lower()}#client")),
+        }
+        for user in users
+    }
+    return {"type": "UserAssigned", "tenantId": tenant, "userAssignedIdentities": shown}
 
 
 def checked(name: str, body: Document, old: Document | None, moment: str) -> Document:

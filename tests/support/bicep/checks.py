@@ -74,6 +74,7 @@ PROPERTIES = {
 
 # https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
 BUILT_IN_ROLES = {
+    "managedIdentityOperator": ("Managed Identity Operator", "f1a07417-d97a-45cb-824c-7a7467783830"),
     "acrPull": ("AcrPull", "7f951dda-4ed3-4680-a7ca-43fe172d538d"),
     "azureAiEnterpriseNetworkConnectionApprover": (
         "Azure AI Enterprise Network Connection Approver",

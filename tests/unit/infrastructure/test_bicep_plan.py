@@ -82,6 +82,8 @@ def test_the_command_of_the_readme() -> None:
         "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION,
         "RESOURCE_GROUP": "rg-amlv2-ydamlv2-yd2023",
         "WORKSPACE_NAME": "ydamlv2-yd2023-dev-mlw",
+        "CLUSTER_IDENTITY": f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-amlv2-ydamlv2-yd2023/providers/"
+        "Microsoft.ManagedIdentity/userAssignedIdentities/ydamlv2-yd2023-dev-id-compute",
         "registryId": "",
         "planClientId": "",
         "deployClientId": "",
@@ -212,6 +214,7 @@ def test_while_a_repository_moves_to_ids_both_subjects_are_accepted() -> None:
                 ("ydamlv2-yd2023-dev-mlw", "AzureML Compute Operator"),
                 ("ydamlv2-yd2023-dev-mlw", "Reader"),
                 ("storage", "Storage Blob Data Contributor"),
+                ("ydamlv2-yd2023-dev-id-compute", "Managed Identity Operator"),
             },
         ),
         (

@@ -172,3 +172,25 @@ def test_sizes_and_usage(storage: Storage) -> None:
     assert {"name": "Standard_DS3_v2", "vCPUs": 4}.items() <= next(s for s in sizes if "DS3" in s["name"]).items()
     usage = asyncio.run(storage.server.call("GET", f"{base}/locations/westeurope/usages")).json()["value"]
     assert usage[0]["currentValue"] == 0
+
+
+def test_an_identity_is_checked_and_shown(storage: Storage) -> None:
+    user = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/nodes"
+    assert run(storage, "PUT", "/computes/cpu", cluster() | {"identity": {"type": "SystemAssigned"}})[1] == "Succeeded"
+    shown = storage.arm("GET", "/computes/cpu").json()["identity"]
+    assert (shown["type"], set(shown)) == ("SystemAssigned", {"type", "principalId", "tenantId"})
+    given = {"type": "UserAssigned", "userAssignedIdentities": {user: {}}}
+    run(storage, "PUT", "/computes/cpu", cluster() | {"identity": given})
+    run(storage, "PATCH", "/computes/cpu", {"properties": {"properties": {"scaleSettings": {"maxNodeCount": 9}}}})
+    shown = storage.arm("GET", "/computes/cpu").json()["identity"]
+    assert set(shown["userAssignedIdentities"][user]) == {"principalId", "clientId"}
+    run(storage, "PUT", "/computes/cpu", cluster())
+    assert storage.arm("GET", "/computes/cpu").json()["identity"] is None
+    for wrong, told in (
+        ({"type": "SystemAssigned,UserAssigned", "userAssignedIdentities": {user: {}}}, "not both"),
+        ({"type": "UserAssigned"}, "UserAssigned with userAssignedIdentities"),
+        ({"type": "UserAssigned", "userAssignedIdentities": {"nodes": {}}}, "'nodes' is not the resource id"),
+    ):
+        status, _, message = error_of(storage.arm("PUT", "/computes/cpu", json=cluster() | {"identity": wrong}))
+        assert status == 400
+        assert told in message

@@ -73,6 +73,7 @@ class Cloud:
             "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION,
             "RESOURCE_GROUP": f"rg-amlv2-{given['prefix']}-{given['postfix']}",
             "WORKSPACE_NAME": f"{given['prefix']}-{given['postfix']}-{given['env']}-mlw",
+            "CLUSTER_IDENTITY": f"/subscriptions/{SUBSCRIPTION}/identities/{given['env']}",
             "planClientId": "client-plan" if "infrastructureIdentities" in given else "",
             "deployClientId": "client-deploy" if "infrastructureIdentities" in given else "",
             "planRoleName": "Deployment what-if (a, b)" if "infrastructureIdentities" in given else "",
@@ -171,7 +172,7 @@ def test_by_default_everything_is_shown_and_nothing_changed() -> None:
     assert f"prefix=ydamlv2 postfix=yd2023 env=dev githubSubjectPrefix={IMMUTABLE}" in said
     assert "would create the GitHub environment prod, for branch main only" in said
     assert "$ gh variable set WORKSPACE_NAME --repo octo-org/octo-repo --env test --body" in said
-    assert said.rstrip().endswith("Run again with --apply to make these 24 changes.")
+    assert said.rstrip().endswith("Run again with --apply to make these 27 changes.")
     assert "To undo" not in said
 
 
@@ -185,6 +186,7 @@ def test_apply_makes_environments_and_hands_on_the_outputs() -> None:
         "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION,
         "RESOURCE_GROUP": "rg-amlv2-ydamlv2-yd2023",
         "WORKSPACE_NAME": "ydamlv2-yd2023-test-mlw",
+        "CLUSTER_IDENTITY": f"/subscriptions/{SUBSCRIPTION}/identities/test",
     }
     assert set(cloud.environments) == {"dev", "test", "prod"}
     assert cloud.environments["dev"] == {
@@ -199,7 +201,7 @@ def test_apply_makes_environments_and_hands_on_the_outputs() -> None:
         ],
         "deployment-branch-policies": ["name=main"],
     }
-    assert "Done: 24 changes." in said
+    assert "Done: 27 changes." in said
 
 
 def test_more_branches_may_use_the_first_environment_and_no_other() -> None:
@@ -278,7 +280,7 @@ def test_what_is_there_is_left_alone_and_the_rest_is_made() -> None:
 def test_the_undo_runs_backwards_and_never_deletes_data_by_itself() -> None:
     _, said = setup(Cloud(), "--apply", "--environments", "dev")
     undo = [line.strip() for line in said.split("top to bottom:\n")[1].splitlines() if line.startswith("  ")]
-    assert undo[0] == "gh variable delete WORKSPACE_NAME --repo octo-org/octo-repo --env dev"
+    assert undo[0] == "gh variable delete CLUSTER_IDENTITY --repo octo-org/octo-repo --env dev"
     assert undo[-2] == "gh api --method DELETE repos/octo-org/octo-repo/environments/dev"
     assert undo[-1].startswith("# removes the workspace and ALL that is in the group: az group delete --name rg-amlv2-")
 
@@ -425,7 +427,7 @@ def test_a_failure_half_way_prints_the_undo_and_the_next_run_goes_on() -> None:
     code, said = setup(cloud, "--apply", "--environments", "dev")
     assert code == 0
     assert "deployment azureml-ydamlv2-yd2023-dev is there" in said
-    assert "Done: 5 changes." in said
+    assert "Done: 6 changes." in said
 
 
 def test_other_parameters_deploy_again() -> None:

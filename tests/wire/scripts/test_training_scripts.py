@@ -23,6 +23,17 @@ def test_the_cluster_is_compared_and_updated(step: Step) -> None:
     assert step.outputs["drift"] == "{}"
 
 
+def test_a_cluster_gets_an_identity(step: Step, workspace: LocalWorkspace) -> None:
+    user = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/nodes"
+    given = {"cluster_name": "scripts-cluster", "cluster_size": "3", "identity": user, "on_drift": "update"}
+    assert step.run("create_compute", **given) == 0, step.log
+    assert json.loads(step.outputs["drift"])["identity"] == {"found": "", "wanted": user}
+    assert step.run("create_compute", **{**given, "on_drift": "fail"}) == 0, step.log
+    shown = workspace.az_json("ml", "compute", "show", "--name", "scripts-cluster")
+    assert (shown["identity"]["type"], shown["max_instances"]) == ("user_assigned", 3)
+    assert [each["resource_id"] for each in shown["identity"]["user_assigned_identities"]] == [user]
+
+
 def test_the_environment_is_registered_once_per_content(step: Step, workspace: LocalWorkspace) -> None:
     assert step.run("register_environment", environment_file="env.yml") == 0, step.log
     assert (step.outputs["environment-version"], step.outputs["changed"]) == ("1", "false")

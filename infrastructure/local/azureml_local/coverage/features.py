@@ -54,6 +54,7 @@ _BATCH = "Batch endpoints"
 
 _COMMANDS = _UNIT + "jobs/test_command_runs.py::"
 _PIPELINES = _UNIT + "jobs/test_pipeline_runs.py::"
+_REGISTRIES = _UNIT + "registries/test_registries.py::"
 _PLANS = _UNIT + "jobs/test_job_plans.py::"
 _SWEEPS = _UNIT + "jobs/test_sweeps.py::"
 _PARALLEL = _UNIT + "jobs/test_parallel_steps.py::"
@@ -291,6 +292,13 @@ FEATURES: tuple[Feature, ...] = (
     ),
     _works(
         _COMPUTE,
+        "Managed identity of a compute, system-assigned or user-assigned: checked, kept, shown",
+        _UNIT + "test_compute.py::test_an_identity_is_checked_and_shown",
+        _WIRE + "scripts/test_training_scripts.py::test_a_cluster_gets_an_identity",
+        note="steps run as whoever started the workspace all the same",
+    ),
+    _works(
+        _COMPUTE,
         "VM size, tier, idle time, min nodes: kept, shown and checked",
         _UNIT + "test_compute.py::test_size_and_tier_of_a_cluster_cannot_change",
         note="they change nothing else: nodes are this machine",
@@ -348,12 +356,28 @@ FEATURES: tuple[Feature, ...] = (
         _UNIT + "assets/test_asset_kinds.py::test_a_model_from_a_jobs_output_lies_where_the_job_wrote_it",
         _UNIT + "assets/test_asset_kinds.py::test_an_mlflow_models_flavors_are_read_from_its_files",
     ),
-    _refused(
+    _works(
         _ASSETS,
-        "Registries",
-        _PLANS + "test_other_registries_are_refused",
-        note="an error that names them; curated environments of `azureml` are known",
+        "Registries: create from YAML, show, list, delete; models, environments, components and data in them",
+        _REGISTRIES + "test_a_registry_is_made_found_and_deleted_with_all_it_has",
+        _WIRE + "test_registries.py::test_the_sdk_shares_uses_and_downloads_what_is_in_a_registry",
+        _WIRE + "test_registries.py::test_az_ml_works_with_registries",
+        note="one machine: every region that a registry names is served, and none is checked",
     ),
+    _works(
+        _ASSETS,
+        "`share` of models, environments and data; `azureml://registries/…` in jobs, pipelines and deployments",
+        _REGISTRIES + "test_a_shared_model_is_a_copy_of_its_own",
+        _REGISTRIES + "test_jobs_and_deployments_use_what_is_in_a_registry",
+        _WIRE + "test_registries.py::test_the_sdk_shares_uses_and_downloads_what_is_in_a_registry",
+    ),
+    _works(
+        _ASSETS,
+        "Microsoft's registry `azureml`: its curated environments, read only",
+        _REGISTRIES + "test_microsofts_registry_has_curated_environments_and_takes_nothing",
+        note="as approximated from PyPI; its models, components and data are not there",
+    ),
+    _refused(_ASSETS, "MLflow's client on a registry's URI", note="501: no route"),
     _refused(_ASSETS, "Feature stores, connections, prompt flows, marketplace models", note="501: no route"),
     _works(
         _MLFLOW,
