@@ -171,6 +171,7 @@ SCOPES: dict[str, dict[str, Argument]] = {
         "name": _name("registry"),
         "file": _file("registry"),
         "location": _arg("Azure region.", "--location", "-l"),
+        "public_network_access": _arg("Whether the registry answers the internet: Enabled (default) or Disabled."),
     },
     "ml online-endpoint": {
         "name": _name("online endpoint"),
