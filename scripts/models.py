@@ -40,11 +40,21 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Files of an online or a batch endpoint. `endpoint_name`: in place of the file's, "" to keep that."""
+    """Files of an online or a batch endpoint. `endpoint_name`: in place of the file's, "" to keep that.
+
+    delivered: False where the manifest says that deliver-model leaves it out, though the files are there; named: the
+    manifest names a file, so it is a mistake when it is missing.
+    """
 
     endpoint_file: str
     deployment_file: str
     endpoint_name: str = ""
+    delivered: bool = True
+    named: bool = False
+
+    @property
+    def files(self) -> tuple[str, str]:
+        return self.endpoint_file, self.deployment_file
 
 
 @dataclass(frozen=True)
@@ -104,8 +114,8 @@ class Manifest:
             environment_file=given.get("environment-file", f"{environments}_{'conda' if conda else 'docker'}.yml"),
             pipeline_file=given.get("pipeline-file", f"{PIPELINES.as_posix()}/{name}_pipeline.yml"),
             cluster=Cluster(**given.get("cluster", {})),
-            online=_endpoint(name, "online", given.get("online", {})),
-            batch=_endpoint(name, "batch", given.get("batch", {})),
+            online=_endpoint(name, "online", given.get("online")),
+            batch=_endpoint(name, "batch", given.get("batch")),
             request_file=given.get("request-file", f"data/{name}/{name}-request.json"),
             response_schema=given.get("response-schema", f"data/{name}/{name}-response.schema.json"),
             batch_input=given.get("batch-input", f"data/{name}/batch"),
@@ -115,12 +125,16 @@ class Manifest:
         )
 
 
-def _endpoint(name: str, kind: str, given: Mapping[str, str]) -> Endpoint:
+def _endpoint(name: str, kind: str, entry: Mapping[str, str] | bool | None) -> Endpoint:
+    """`entry`: the manifest's; False there is a model that is not delivered to this kind of endpoint."""
     stem = f"mlops/azureml/deploy/{kind}/{name}_{kind}"
+    given = entry if isinstance(entry, Mapping) else {}
     return Endpoint(
         given.get("endpoint-file", f"{stem}-endpoint.yml"),
         given.get("deployment-file", f"{stem}-deployment.yml"),
         given.get("endpoint-name", ""),
+        delivered=entry is not False,
+        named="endpoint-file" in given or "deployment-file" in given,
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from azureml_local.paths import REPOSITORY
-from azureml_local.workflow_run.command import id_token_request
+from azureml_local.workflow_run.id_tokens import request_token
 from conftest import LocalWorkspace
 
 ENVIRONMENT = """\
@@ -70,7 +70,7 @@ class Step:
             "INPUT_TENANT_ID": config.tenant_id,
             "INPUT_SUBSCRIPTION_ID": config.subscription_id,
             "ACTIONS_ID_TOKEN_REQUEST_URL": "https://token.actions.githubusercontent.com/id-token?api-version=2.0",
-            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": id_token_request(workspace.paths, config, claims),
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": request_token(workspace.paths, config, claims),
         }
 
     def start(self, script: str, **inputs: str) -> subprocess.Popen[str]:

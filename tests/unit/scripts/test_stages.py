@@ -33,6 +33,59 @@ def test_the_manifest_chooses_the_stages(world: World, text: str, expected: list
     assert world.outputs["environment-file"].endswith("taxi_environment_conda.yml")
 
 
+def put(kind: str, *parts: str) -> None:
+    folder = Path("mlops/azureml/deploy", kind)
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in parts:
+        (folder / f"taxi_{kind}-{part}.yml").touch()
+
+
+ENTRY = "models:\n  taxi:\n    environments: [dev]\n"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "more", "expected", "told"),
+    [
+        (("online", "batch"), "", ("true", "true"), "to its online and batch endpoints."),
+        (("online",), "", ("true", "false"), "to its online endpoint."),
+        (("batch",), "", ("false", "true"), "to its batch endpoint."),
+        (("online", "batch"), "    batch: false\n", ("true", "false"), "to its online endpoint."),
+        ((), "", ("false", "false"), "registered, not deployed."),
+    ],
+)
+def test_files_and_manifest_say_what_a_model_is_delivered_to(
+    world: World, kinds: tuple[str, ...], more: str, expected: tuple[str, str], told: str
+) -> None:
+    for kind in kinds:
+        put(kind, "endpoint", "deployment")
+    assert stages(world, ENTRY + more) == 0, world.log
+    assert (world.outputs["online"], world.outputs["batch"]) == expected
+    assert f"taxi goes through dev, {told}" in world.log
+
+
+def test_the_cluster_of_batch_scoring_is_told(world: World) -> None:
+    assert stages(world, ENTRY + "    cluster: {name: big, size: 8, tier: dedicated}\n") == 0, world.log
+    told = {name: world.outputs[name] for name in ("cluster-name", "cluster-size", "node-sku", "tier")}
+    assert told == {"cluster-name": "big", "cluster-size": "8", "node-sku": "Standard_DS3_v2", "tier": "dedicated"}
+
+
+def test_half_an_endpoint_is_refused_before_anything_is_trained(world: World) -> None:
+    put("batch", "endpoint")
+    assert stages(world, ENTRY) == 2
+    assert "taxi_batch-deployment.yml does not exist, but the other one is there." in world.log
+
+
+def test_files_that_the_manifest_names_must_be_there(world: World) -> None:
+    assert stages(world, ENTRY + "    online: {deployment-file: mlops/fares.yml}\n") == 2
+    assert "mlops/fares.yml does not exist, but models.taxi.online in mlops/models.yml needs it." in world.log
+    assert "taxi_online-endpoint.yml does not exist" in world.log
+
+
+def test_an_endpoint_is_described_or_left_out(world: World) -> None:
+    assert stages(world, ENTRY + "    batch: true\n") == 2
+    assert "mlops/models.yml, line 4: models.taxi.batch" in world.log
+
+
 @pytest.mark.parametrize("given", ["[test, prod]", "[dev, staging]"])
 def test_stages_that_the_workflow_does_not_have_are_refused(world: World, given: str) -> None:
     assert stages(world, f"models:\n  taxi:\n    environments: {given}\n") == 2

@@ -48,8 +48,33 @@ def test_a_stage_is_one_job_in_its_environment_and_brings_before_it_deploys() ->
     assert list(jobs) == ["stage"]
     assert jobs["stage"]["environment"] == "${{ inputs.environment }}"
     names = [step["name"] for step in jobs["stage"]["steps"]]
-    assert names.index("Register the same version in this workspace") < names.index("Deploy")
-    assert names.index("Deploy") < names.index("Export the version"), "what dev refuses goes no further"
+    order = [
+        "Register the same version in this workspace",
+        "Create the cluster that batch scoring runs on",
+        "Deploy to batch and score",
+        "Deploy online",
+        "Make the batch deployment the default",
+        "Export the version",
+    ]
+    assert [name for name in names if name in order] == order, "what a stage refuses goes no further"
+
+
+def step(name: str) -> dict[str, Any]:
+    steps = workflow("deliver-stage")["jobs"]["stage"]["steps"]
+    return dict(next(each for each in steps if each["name"] == name))
+
+
+def test_with_both_endpoints_the_batch_default_moves_last_and_alone_it_moves_after_scoring() -> None:
+    assert step("Deploy to batch and score")["with"]["set-default"] == "${{ steps.model.outputs.online != 'true' }}"
+    both = "steps.model.outputs.online == 'true' && steps.model.outputs.batch == 'true'"
+    assert step("Make the batch deployment the default")["if"] == both
+
+
+def test_a_cancelled_stage_undoes_both_kinds() -> None:
+    undone = {name: step(name) for name in ("Undo the batch deployment", "Undo the online deployment")}
+    assert {each["if"] for each in undone.values()} == {"cancelled()"}
+    assert undone["Undo the batch deployment"]["env"]["INPUT_KIND"] == "batch"
+    assert "INPUT_KIND" not in undone["Undo the online deployment"]["env"]
 
 
 def test_a_push_delivers_only_where_a_team_has_said_so() -> None:

@@ -17,12 +17,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from azureml_local import certificates, daemon, settings, shell_environment
-from azureml_local.local_api import local_key
 from azureml_local.paths import REPOSITORY, StatePaths
 from azureml_local.settings import Settings
-from azureml_local.tokens import Tokens
 
-from . import act, calls, checkouts, job_environments, reviews, workflow_file
+from . import act, calls, checkouts, id_tokens, job_environments, reviews, workflow_file
 from .records import Event, Reader, RunRecord
 from .repositories import mapping
 from .summary_text import plain
@@ -33,7 +31,6 @@ from .workflow_file import WorkflowError
 PLACEHOLDER = "OWNER/REPO"
 HELD_BACK = 3
 CANCELLED = 130
-ID_TOKENS = "https://token.actions.githubusercontent.com/id-token?api-version=2.0"
 DEFAULT_REPOSITORY = "local/repository"
 
 
@@ -101,18 +98,6 @@ def names(values: list[str], what: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def id_token_request(paths: StatePaths, config: Settings, claims: Mapping[str, str]) -> str:
-    """Let the local workspace trust this repository's jobs outside of environments; what they ask for ID tokens with.
-
-    A job in an environment is trusted when it begins, see reviews.py.
-    """
-    prefix = claims.get("subject_prefix") or f"repo:{claims['repository']}"
-    trust = [f"{prefix}:ref:{claims['ref']}", f"{prefix}:pull_request"]
-    key = local_key(Tokens.load(paths, config))
-    body = {"claims": dict(claims), "trust": trust}
-    return str(daemon.request(paths, config, "POST", "/id-token-requests", body, key=key)["token"])
-
-
 def prepare(paths: StatePaths, config: Settings, arguments: argparse.Namespace) -> act.ActRun:
     """Check everything that can be checked before act starts, and lay out the run's folder."""
     repository = (arguments.directory or REPOSITORY).resolve()
@@ -162,10 +147,10 @@ def prepare(paths: StatePaths, config: Settings, arguments: argparse.Namespace) 
         if re.fullmatch(r"repo:[^/:\s]+/[^/:\s]+", arguments.subject_prefix) is None:
             raise WorkflowError(f"--subject-prefix '{arguments.subject_prefix}': write it as repo:OWNER@ID/REPO@ID")
         claims["subject_prefix"] = arguments.subject_prefix
-    token = id_token_request(paths, config, claims)
+    token = id_tokens.request_token(paths, config, claims)
     answers = reviews.Reviews(
         folder,
-        reviews.trust_of(paths, config, claims, ID_TOKENS),
+        id_tokens.trust_of(paths, config, claims),
         reviewed=names(arguments.reviewed, "--reviewed"),
         approved=names(arguments.approve, "--approve"),
         ask=reviews.ask_terminal,
@@ -197,7 +182,7 @@ def prepare(paths: StatePaths, config: Settings, arguments: argparse.Namespace) 
         env={
             "GITHUB_RUN_ID": run_id,
             "GITHUB_REPOSITORY": name,
-            "ACTIONS_ID_TOKEN_REQUEST_URL": ID_TOKENS,
+            "ACTIONS_ID_TOKEN_REQUEST_URL": id_tokens.URL,
             "ACTIONS_ID_TOKEN_REQUEST_TOKEN": token,
             "AZUREML_LOCAL_RUN_FOLDER": str(folder),
         },

@@ -11,21 +11,17 @@ import json
 import os
 import select
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from azureml_local import daemon
-from azureml_local.local_api import local_key
-from azureml_local.paths import StatePaths
-from azureml_local.settings import Settings, write_private
-from azureml_local.tokens import Tokens
+from azureml_local.settings import write_private
 
 from .environment_step import ANSWERS
+from .id_tokens import Trust
 from .records import Event, JobRecord
-
-Trust = Callable[[str], tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -122,18 +118,3 @@ def _alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def trust_of(paths: StatePaths, config: Settings, claims: Mapping[str, str], url: str) -> Trust:
-    """Makes the local workspace trust this run's jobs in an environment, as a federated credential would.
-
-    claims: of a job without one; url: where ID tokens are asked for.
-    """
-
-    def trust(environment: str) -> tuple[str, str]:
-        key = local_key(Tokens.load(paths, config))
-        body = {"claims": {**claims, "environment": environment}}
-        answer = daemon.request(paths, config, "POST", "/id-token-jobs", body, key=key)
-        return str(answer["subject"]), f"{url}&job={answer['statement']}"
-
-    return trust
