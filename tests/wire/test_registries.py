@@ -1,4 +1,4 @@
-"""Registries through the real clients: the SDK from making one to serving from it, and az's own commands."""
+"""Registries through the real SDK, from making one to serving from it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import pytest
 
 from azureml_local import tools
 from conftest import LocalWorkspace
-from support.az_batch import az_batch
 
 pytestmark = pytest.mark.wire
 
 REGISTRY = """
 $schema: https://azuremlschemas.azureedge.net/latest/registry.schema.json
-name: NAME
+name: team-registry
 description: What the teams share.
 location: eastus
 replication_locations:
@@ -43,8 +42,7 @@ assert pathlib.Path(rows).read_text() == "a,b"
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for name, text in {
-        "registry.yml": REGISTRY.replace("NAME", "team-registry"),
-        "az-registry.yml": REGISTRY.replace("NAME", "az-registry"),
+        "registry.yml": REGISTRY,
         "model/weights.txt": "7",
         "score/score.py": SCORE,
         "step/go.py": STEP,
@@ -88,42 +86,3 @@ def test_the_sdk_shares_uses_and_downloads_what_is_in_a_registry(workspace: Loca
     assert json.loads(found["online"]) == "7"
     assert next((folder / "scored").rglob("rows.csv")).read_text().split() == ["7one.txt"]
     assert "was not found" in found["after its deletion"]
-
-
-def test_az_ml_works_with_registries(workspace: LocalWorkspace, folder: Path) -> None:
-    there = "--registry-name az-registry"
-    new = "--share-with-name az-shared --share-with-version 9"
-    created, no_file, updated, shown, listed, table, _, shared, again, one, models, _, none, deleted, left = az_batch(
-        workspace,
-        "ml registry create --file az-registry.yml",
-        "ml registry create --name az-registry",
-        "ml registry update --name az-registry --tags team=a --query tags",
-        "ml registry show --name az-registry --query [location,tags]",
-        "ml registry list --query [].name",
-        "ml registry list -o table",
-        "ml model create --name az-weights --version 1 --path model",
-        f"ml model share --name az-weights --version 1 {there} {new}",
-        f"ml model share --name az-weights --version 1 {there} {new}",
-        f"ml model show --name az-shared --label latest {there} --query [id,version]",
-        f"ml model list {there} -o table",
-        f"ml model download --name az-shared --version 9 {there} --download-path downloaded",
-        "ml model show --name az-shared --version 9 --registry-name az-nowhere",
-        "ml registry delete --name az-registry",
-        "ml registry show --name az-registry",
-        cwd=folder,
-    )  # fmt: skip
-    entity = json.loads(created.out.lstrip("."))  # the SDK prints a dot for each poll
-    assert entity["id"].endswith("/providers/Microsoft.MachineLearningServices/registries/az-registry")
-    assert [place["location"] for place in entity["replication_locations"]] == ["eastus", "westeurope"]
-    assert (no_file.code, "provide --file/-f" in no_file.err) == (1, True)
-    assert json.loads(updated.out.lstrip(".")) == {"team": "a"}
-    assert shown.json == ["eastus", {"team": "a"}]
-    assert "az-registry" in listed.json
-    assert table.out.split()[:2] == ["Name", "Location"]
-    assert shared.json["id"] == "azureml://registries/az-registry/models/az-shared/versions/9"
-    assert (again.code, "already exists in registry" in again.err) == (1, True)
-    assert one.json == ["azureml://registries/az-registry/models/az-shared/versions/9", "9"]
-    assert "az-shared" in models.out
-    assert (folder / "downloaded" / "az-shared" / "model" / "weights.txt").read_text() == "7"
-    assert (none.code, "The registry 'az-nowhere' was not found" in none.err) == (3, True)
-    assert (deleted.code, left.code) == (0, 3)

@@ -361,7 +361,7 @@ FEATURES: tuple[Feature, ...] = (
         "Registries: create from YAML, show, list, delete; models, environments, components and data in them",
         _REGISTRIES + "test_a_registry_is_made_found_and_deleted_with_all_it_has",
         _WIRE + "test_registries.py::test_the_sdk_shares_uses_and_downloads_what_is_in_a_registry",
-        _WIRE + "test_registries.py::test_az_ml_works_with_registries",
+        _WIRE + "test_az_ml_registries.py::test_az_ml_works_with_registries",
         note="one machine: every region that a registry names is served, and none is checked",
     ),
     _works(

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from azureml_local.routing import GROUP, SUBSCRIPTION, WS, Host, Route
+from azureml_local.routing import GROUP, REGION_PREFIX, REGISTRY, SUBSCRIPTION, WS, Host, Route
 
 _LOCATION = "/providers/Microsoft.MachineLearningServices/locations/{location}/"
+_REGISTRIES = "/providers/Microsoft.MachineLearningServices/registries"
 _VERBS = {"PUT": "Create Or Update", "PATCH": "Update", "DELETE": "Delete", "HEAD": "Check Existence"}
 
 # Collections below a workspace, and the operation groups of Microsoft.MachineLearningServices.
@@ -16,6 +17,7 @@ _GROUPS = {
     "computes": "Compute",
     "jobs": "Jobs",
     "datastores": "Datastores",
+    "schedules": "Schedules",
     "onlineendpoints": "Online Endpoints",
     "onlineendpoints/deployments": "Online Deployments",
     "batchendpoints": "Batch Endpoints",
@@ -50,6 +52,13 @@ _NAMED = {
     (Host.BLOB, "DELETE", "/{container}/{blob:path}"): ("Blob service", "Delete Blob"),
 }
 
+# What only registries have, at their region's host.
+_OF_REGISTRIES = {
+    "import": "Import Asset (share)",
+    "tempdatarefs": "Create Or Get Temporary Data Reference (a signed URL to upload to)",
+    "datarefs": "Get Blob Reference SAS (a signed URL to download from)",
+}
+
 
 @dataclass(frozen=True)
 class Operation:
@@ -74,6 +83,8 @@ def operations(routes: Iterable[Route]) -> list[Operation]:
 def _shown(pattern: str) -> str:
     """A pattern for people: prefixes shortened, and the forms by experiment name or id as one with the plain form."""
     pattern = re.sub(r"/experiment(s|ids)/\{experiment\}/runs", "/[experiment…/]runs", pattern)
+    pattern = pattern.replace(REGION_PREFIX + REGISTRY, REGISTRY).replace(GROUP + _REGISTRIES + "/{name}", REGISTRY)
+    pattern = pattern.replace(REGISTRY, "REGISTRY")
     return pattern.replace(WS, "WS").replace(GROUP, "GROUP").replace(SUBSCRIPTION, "SUB").replace(":path}", "}")
 
 
@@ -82,6 +93,8 @@ def area_and_name(route: Route) -> tuple[str, str]:
     named = _NAMED.get((route.host, route.method, route.pattern))
     if named is not None:
         return named
+    if route.pattern.startswith(REGION_PREFIX + REGISTRY):
+        return _of_home(route, REGION_PREFIX + REGISTRY)
     if route.host is Host.ARM:
         return _of_arm(route)
     if route.host is Host.INFERENCE:
@@ -97,7 +110,13 @@ def area_and_name(route: Route) -> tuple[str, str]:
 
 def _of_arm(route: Route) -> tuple[str, str]:
     if route.pattern.startswith(WS):
-        return _of_workspace(route)
+        return _of_home(route, WS)
+    if route.pattern.startswith(REGISTRY):
+        return _of_home(route, REGISTRY)
+    if _REGISTRIES in route.pattern:
+        one = route.pattern.endswith("}")
+        by = "Resource Group" if route.pattern.startswith(GROUP) else "Subscription"
+        return "Registries", _VERBS.get(route.method, "Get") if one else f"List By {by}"
     if _LOCATION in route.pattern:
         return "Long-running operations and locations", _words(route)
     if route.pattern == GROUP:
@@ -108,15 +127,20 @@ def _of_arm(route: Route) -> tuple[str, str]:
     return "Workspaces", f"List By {scope}"
 
 
-def _of_workspace(route: Route) -> tuple[str, str]:
-    segments = route.pattern.removeprefix(WS).strip("/").split("/")
+def _of_home(route: Route, home: str) -> tuple[str, str]:
+    """What is below a workspace or a registry, and the two themselves."""
+    of_registry = home != WS
+    segments = route.pattern.removeprefix(home).strip("/").split("/")
     if segments == [""]:
-        return "Workspaces", _VERBS.get(route.method, "Get")
+        return "Registries" if of_registry else "Workspaces", _VERBS.get(route.method, "Get")
+    if segments[0] in _OF_REGISTRIES:
+        return "Registries", _OF_REGISTRIES[segments[0]]
+    before = "Registry " if of_registry else ""
     collections = [segment.lower() for segment in segments[::2]]
     one = len(segments) % 2 == 0
     if not one and route.method == "POST":  # an action: the last segment is a verb
-        return _GROUPS["/".join(collections[:-1])], _title(segments[-1])
-    return _GROUPS["/".join(collections)], _VERBS.get(route.method, "Get" if one else "List")
+        return before + _GROUPS["/".join(collections[:-1])], _title(segments[-1])
+    return before + _GROUPS["/".join(collections)], _VERBS.get(route.method, "Get" if one else "List")
 
 
 def _of_api(route: Route) -> str:
@@ -126,6 +150,7 @@ def _of_api(route: Route) -> str:
         ("/artifact/", "Run history"),
         ("/mferp/", "Batch Endpoints"),
         ("/discovery", "Workspaces"),
+        ("/registrymanagement/", "Registries"),
     )
     return next((area for start, area in areas if route.pattern.startswith(start)), "Data and model resolution")
 

@@ -85,7 +85,8 @@ def markdown(routes: Iterable[Route]) -> str:
         *feature_tables(),
         "\n## REST operations\n",
         "Every route there is, of any api-version and in any case. SUB is `/subscriptions/{subscription}`, GROUP a "
-        "resource group in it, WS a workspace in that. Any other path is 501, another method of a known path 405.",
+        "resource group in it, WS a workspace in that, REGISTRY a registry in it, at ARM or at the host that its "
+        "discovery names. Any other path is 501, another method of a known path 405.",
         *operation_tables(routes),
     ]
     return "\n".join(lines) + "\n"
