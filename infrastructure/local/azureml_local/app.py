@@ -15,16 +15,19 @@ import uuid
 from contextlib import suppress
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from . import other_services
 from .errors import AzureError, not_implemented, unauthorized
+from .lenient_json import JsonRequest
 from .problems import disk_full_message, disk_is_full
 from .routing import Host, registry_id
 from .services import MICROSOFTS, Services
 from .tokens import ARM_AUDIENCES, ML_AUDIENCES, TokenError
 
 log = logging.getLogger("azureml_local.requests")
+STUDIO = "ml.azure.com"
 
 # In the order of their dependence; each has install(services).
 PARTS = (
@@ -91,6 +94,17 @@ def _shown(request: Request) -> str:
     return str(request.url.replace(query=""))
 
 
+def _not_served(host: str) -> AzureError:
+    if host.partition(":")[0].lower() == STUDIO:
+        return AzureError(
+            501,
+            "NotImplementedLocally",
+            f"The studio ({STUDIO}) and the API behind its pages are not part of the local workspace. `az ml`, the SDK "
+            "and the REST API of management.azure.com show and do what is there.",
+        )
+    return AzureError(421, "UnknownHost", f"'{host}' is not served here.")
+
+
 def install_parts(services: Services) -> None:
     """Give every part its routes. A part whose module is not there is an error in the code and fails loudly."""
     for name in PARTS:
@@ -106,7 +120,7 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        request = Request(scope, receive, send)
+        request = JsonRequest(scope, receive, send)
         try:
             response = await self._answer(request)
         except AzureError as error:
@@ -137,7 +151,7 @@ class Application:
         services = self.services
         family = host_family(request.headers.get("host", ""))
         if family is None:
-            return JSONResponse({"error": {"code": "UnknownHost", "message": "This host is not served here."}}, 421)
+            return _not_served(request.headers.get("host", "")).response()
         if services.faults is None:
             return await self._right_answer(request, family)
         if fault := await services.faults.response_for(request, family):
@@ -219,4 +233,7 @@ class Application:
             return error.response()
         if family in (Host.BLOB, Host.EXTENSIONS):
             return Response(status_code=404)
-        return not_implemented(f"{request.method} {request.headers.get('host', '')}{request.url.path}").response()
+        called = f"{request.method} {request.headers.get('host', '')}{request.url.path}"
+        if family is Host.ARM and (why := other_services.refusal(request.url.path)):
+            return AzureError(501, "NotImplementedLocally", f"{called}: {why}").response()
+        return not_implemented(called).response()

@@ -39,6 +39,7 @@ def variables(paths: StatePaths, config: Settings) -> dict[str, str]:
         "AZURE_CORE_COLLECT_TELEMETRY": "no",
         "AZURE_CORE_SURVEY_MESSAGE": "no",
         "AZURE_CORE_NO_COLOR": "yes",
+        "AZURE_STORAGE_AUTH_MODE": "login",  # `az storage` would look for keys; the account here has none
         "AZURE_CLIENT_ID": config.client_id,
         "AZURE_CLIENT_SECRET": config.client_secret,
         "AZURE_TENANT_ID": config.tenant_id,

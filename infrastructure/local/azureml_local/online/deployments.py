@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local import ignored_settings
+from azureml_local import endpoint_names, ignored_settings
 from azureml_local.assets.listing import page
 from azureml_local.errors import AzureError, bad_request
 from azureml_local.routing import Host, workspace_of
@@ -92,7 +92,7 @@ def install(services: Services, manager: OnlineManager) -> None:
     async def put_deployment(request: Request) -> Response:
         body = await request.json()
         endpoint, name = endpoint_of(request), request.path_params["deployment"]
-        endpoint_rules.check_name("deployment", name)
+        endpoint_names.check("deployment", name)
         old = store.get(f"{endpoint['id']}/deployments/{name}")
         refuse_if_busy(endpoint, old)
         properties, count = deployment_rules.checked(body, old)

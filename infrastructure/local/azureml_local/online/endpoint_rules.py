@@ -1,13 +1,11 @@
-"""What an online endpoint may look like: names, authentication, traffic.
+"""What an online endpoint may look like: authentication, network, traffic.
 
 Source: Microsoft.MachineLearningServices 2023-04-01-preview, Online Endpoints;
-learn.microsoft.com/azure/machine-learning/how-to-manage-quotas (names), …/how-to-safely-rollout-online-endpoints
-(traffic).
+learn.microsoft.com/azure/machine-learning/how-to-safely-rollout-online-endpoints (traffic).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,20 +14,9 @@ from azureml_local.store import Document
 
 from . import access
 
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{1,30}[A-Za-z0-9]")
 BUSY = frozenset({"Creating", "Updating", "Scaling", "Deleting"})
 _NETWORK = ("Enabled", "Disabled")
 _MOST_MIRRORED = 50
-
-
-def check_name(what: str, name: str) -> None:
-    """what: "endpoint" or "deployment", for the message."""
-    if not NAME.fullmatch(name):
-        raise bad_request(
-            f"The {what} name '{name}' is not valid. It must have 3 to 32 letters, digits and '-', begin with a letter "
-            "and end with a letter or a digit.",
-            target="name",
-        )
 
 
 def refuse_if_busy(what: str, document: Document) -> None:

@@ -5,13 +5,14 @@ Source: Microsoft.MachineLearningServices 2022-02-01-preview and 2023-04-01-prev
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local import ignored_settings
+from azureml_local import endpoint_names, ignored_settings
 from azureml_local.assets.listing import page
 from azureml_local.errors import AzureError, bad_request
 from azureml_local.routing import WS, Host, WorkspaceRef, workspace_of
@@ -19,10 +20,11 @@ from azureml_local.services import Services
 from azureml_local.store import Document
 
 from . import access, endpoint_rules
-from .manager import OnlineManager, host_of
+from .manager import OnlineManager
 
 COLLECTION = WS + "/onlineEndpoints"
 ONE = COLLECTION + "/{endpoint}"
+_IDENTITIES = ("SystemAssigned", "UserAssigned", "SystemAssigned,UserAssigned", "None")
 TYPE = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
 
 
@@ -62,7 +64,7 @@ def install(services: Services, manager: OnlineManager) -> None:
         traffic = endpoint_rules.traffic(given.get("traffic"), deployments, servable)
         mirror = endpoint_rules.mirror_traffic(given.get("mirrorTraffic"), deployments, traffic, servable)
         name = old["name"] if old else name
-        host = host_of(services, name)
+        host = endpoint_names.host(services, name)
         return {
             "id": identifier,
             "name": name,
@@ -105,16 +107,11 @@ def install(services: Services, manager: OnlineManager) -> None:
     async def put_endpoint(request: Request) -> Response:
         body = await request.json()
         workspace, name = workspace_of(request), request.path_params["endpoint"]
-        endpoint_rules.check_name("endpoint", name)
+        endpoint_names.check("endpoint", name)
         old = store.get(f"{workspace.id}/onlineEndpoints/{name}")
         if old is not None:
             endpoint_rules.refuse_if_busy("endpoint", old)
-        elif owner := manager.taken(workspace, name):
-            raise bad_request(
-                f"There is already {owner} with the name '{name}' in region {services.settings.location}. Endpoint "
-                "names are unique in a region: choose another one.",
-                target="name",
-            )
+        endpoint_names.check_free(services, workspace, "onlineEndpoints", name)
         operation = str(uuid.uuid4())
         made = completed(request, body, old)
         made["properties"]["properties"].update(
@@ -199,7 +196,7 @@ def install(services: Services, manager: OnlineManager) -> None:
     async def get_token(request: Request) -> Response:
         document = document_of(request)
         _refuse_other_mode(document, access.AML_TOKEN, "Azure ML tokens")
-        return JSONResponse(access.issue_token(services.tokens, host_of(services, document["name"])))
+        return JSONResponse(access.issue_token(services.tokens, endpoint_names.host(services, document["name"])))
 
 
 def _caller(request: Request) -> str:
@@ -219,7 +216,12 @@ def _refuse_other_mode(document: Document, mode: str, what: str) -> None:
 def _identity(services: Services, given: Document | None) -> Document:
     """A managed identity, the workspace's own principal in either case."""
     settings = services.settings
-    kind = str((given or {}).get("type") or "SystemAssigned")
+    said = str((given or {}).get("type") or "SystemAssigned")
+    kind = next(
+        (known for known in _IDENTITIES if known.lower().replace(",", "") == re.sub("[ ,_]", "", said).lower()), None
+    )
+    if kind is None:
+        raise bad_request(f"The identity type '{said}' is not one of {'; '.join(_IDENTITIES)}.", target="identity")
     named = (given or {}).get("userAssignedIdentities") or {}
     if kind == "None":
         return {"type": "None"}

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from azureml_local import endpoint_names
 from azureml_local.errors import AzureError
 from azureml_local.jobs import processes
-from azureml_local.routing import WorkspaceRef
 from azureml_local.services import Services
 from azureml_local.store import Document
 
@@ -22,11 +22,6 @@ from .runtime import Runtime
 
 _PROCESSES = "internal:/online-processes"
 _LONGEST_PAUSE = 60.0
-
-
-def host_of(services: Services, endpoint: str) -> str:
-    """The endpoint's host name; `endpoint` is its name."""
-    return f"{endpoint.lower()}.{services.settings.location}.inference.ml.azure.com"
 
 
 class _StoreLedger:
@@ -72,7 +67,7 @@ class OnlineManager:
             self.router.endpoints.pop(name, None)
             return
         properties = document["properties"]
-        host = host_of(self._services, name)
+        host = endpoint_names.host(self._services, name)
         keys = self.keys.of(document["id"]) if properties["authMode"] == KEY else None
         self.router.endpoints[name] = EndpointRoute(
             name=document["name"],
@@ -85,17 +80,6 @@ class OnlineManager:
                 if self.serves(deployment["id"])
             },
         )
-
-    def taken(self, workspace: WorkspaceRef, name: str) -> str | None:
-        """Who has this name in the region already; the workspace's own online endpoint does not count."""
-        for other in self._services.workspaces():
-            if self._services.store.get(f"{other.id}/batchEndpoints/{name}"):
-                return f"a batch endpoint of workspace '{other.name}'"
-            if other.id.lower() != workspace.id.lower() and self._services.store.get(
-                f"{other.id}/onlineEndpoints/{name}"
-            ):
-                return f"an online endpoint of workspace '{other.name}'"
-        return None
 
     # -- deployments ---------------------------------------------------------------------------------------------
 

@@ -182,6 +182,7 @@ def test_endpoints_that_are_refused(run: Callable[[Check], None]) -> None:
             ("/onlineEndpoints/new", {"properties": {"authMode": "magic"}}, 400, "authMode 'magic' is not one of Key"),
             ("/onlineEndpoints/new", {"properties": {"compute": "k8s"}}, 501, "Kubernetes online endpoints need"),
             ("/onlineEndpoints/new", {"properties": {"traffic": {"blue": 100}}}, 400, "Its deployments: none."),
+            ("/onlineEndpoints/new", {"identity": {"type": "mine"}}, 400, "The identity type 'mine' is not one of"),
         ):
             answer = await workspace.call("PUT", path, body)
             assert (answer.status_code, said in message(answer)) == (status, True), answer.text
@@ -193,6 +194,19 @@ def test_endpoints_that_are_refused(run: Callable[[Check], None]) -> None:
     run(check)
 
 
+def test_an_identity_is_spelled_as_the_service_does(run: Callable[[Check], None]) -> None:
+    async def check(workspace: Workspace) -> None:
+        for given, kept in (
+            ("systemAssigned", "SystemAssigned"),
+            ("systemassigned, userassigned", "SystemAssigned,UserAssigned"),
+        ):
+            answer = await workspace.call("PUT", E, {"identity": {"type": given}, "properties": {}})
+            assert answer.json()["identity"]["type"] == kept
+            await workspace.done(answer)
+
+    run(check)
+
+
 def test_a_name_taken_in_another_workspace_is_refused(run: Callable[[Check], None]) -> None:
     async def check(workspace: Workspace) -> None:
         settings = workspace.server.services.settings
@@ -200,7 +214,7 @@ def test_a_name_taken_in_another_workspace_is_refused(run: Callable[[Check], Non
         other = workspace.id.rpartition("/")[0] + "/second/onlineEndpoints/TAXI"
         answer = await workspace.server.call("PUT", f"{ARM}{other}{VERSION}", json={"properties": {}})
         assert answer.status_code == 400
-        assert "There is already an online endpoint of workspace 'aml-local' with the name 'TAXI'" in message(answer)
+        assert "already in use in region westeurope, by an online endpoint of workspace 'aml-local'" in message(answer)
         assert "unique in a region" in message(answer)
 
     run(check)
@@ -211,7 +225,7 @@ def test_a_name_of_a_batch_endpoint_is_refused(run: Callable[[Check], None]) -> 
         workspace.server.services.store.put({"id": f"{workspace.id}/batchEndpoints/night", "name": "night"})
         answer = await workspace.call("PUT", "/onlineEndpoints/night", {"properties": {}})
         assert answer.status_code == 400
-        assert "There is already a batch endpoint of workspace 'aml-local' with the name 'night'" in message(answer)
+        assert "already in use in region westeurope, by a batch endpoint of workspace 'aml-local'" in message(answer)
 
     run(check)
 

@@ -19,18 +19,6 @@ def refusal(call: Any, *arguments: Any) -> AzureError:
     return caught.value
 
 
-@pytest.mark.parametrize("name", ["abc", "a" * 32, "Taxi-Online-1"])
-def test_good_names(name: str) -> None:
-    endpoint_rules.check_name("endpoint", name)
-
-
-@pytest.mark.parametrize("name", ["ab", "a" * 33, "1abc", "abc-", "a_b", "a.b", ""])
-def test_bad_names_are_named(name: str) -> None:
-    error = refusal(endpoint_rules.check_name, "endpoint", name)
-    assert error.status == 400
-    assert f"The endpoint name '{name}' is not valid. It must have 3 to 32" in error.message
-
-
 def test_traffic_takes_the_deployments_own_spelling_and_keeps_zeros() -> None:
     assert endpoint_rules.traffic({"blue": 90, "GREEN": 10, "red": 0, "gone": 0}, DEPLOYMENTS, READY) == {
         "Blue": 90,
