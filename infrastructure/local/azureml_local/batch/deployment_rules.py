@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
-from azureml_local import compute, uris
+from azureml_local import compute, endpoint_names, uris
 from azureml_local.assets import codes, components, environments, models, versions
 from azureml_local.environments import mlflow_models
 from azureml_local.environments.errors import EnvironmentBuildError
@@ -17,8 +17,6 @@ from azureml_local.jobs.specs import seconds
 from azureml_local.routing import WorkspaceRef
 from azureml_local.services import Services
 from azureml_local.store import Document
-
-from . import endpoint_rules
 
 TYPE = "Microsoft.MachineLearningServices/workspaces/batchEndpoints/deployments"
 OUTPUT_ACTIONS = {"appendrow": "AppendRow", "summaryonly": "SummaryOnly"}
@@ -52,7 +50,7 @@ def is_pipeline(properties: Document) -> bool:
 
 def document(services: Services, workspace: WorkspaceRef, endpoint: Document, name: str, body: Document) -> Document:
     """The deployment that a PUT makes. Raises Azure's 400 for what it may not be."""
-    endpoint_rules.check_name(name, "deployment")
+    endpoint_names.check("batch deployment", name)
     given = {key: value for key, value in (body.get("properties") or {}).items() if value is not None}
     if is_pipeline(given):
         properties = _pipeline(services, workspace, given)

@@ -5,26 +5,15 @@ Source: learn.microsoft.com/azure/machine-learning/reference-yaml-endpoint-batch
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
+from azureml_local import endpoint_names
 from azureml_local.errors import AzureError, bad_request
 from azureml_local.routing import WorkspaceRef
 from azureml_local.services import Services
 from azureml_local.store import Document
 
 TYPE = "Microsoft.MachineLearningServices/workspaces/batchEndpoints"
-_NAME = re.compile(r"[A-Za-z](?:[A-Za-z0-9-]{1,30})[A-Za-z0-9]")
-
-
-def check_name(name: str, what: str) -> None:
-    """what: "endpoint" or "deployment"."""
-    if not _NAME.fullmatch(name):
-        raise bad_request(
-            f"The batch {what} name '{name}' is not valid. It must have 3 to 32 letters, digits and '-', begin with a "
-            "letter and end with a letter or a digit.",
-            target="name",
-        )
 
 
 def find(services: Services, workspace: WorkspaceRef, name: str) -> Document:
@@ -39,14 +28,10 @@ def deployments_of(services: Services, endpoint: Document) -> list[Document]:
     return services.store.list(f"{endpoint['id']}/deployments")
 
 
-def scoring_host(services: Services, name: str) -> str:
-    return f"{name.lower()}.{services.settings.location}.inference.ml.azure.com"
-
-
 def by_host(services: Services, host: str) -> tuple[WorkspaceRef, Document] | None:
     """The endpoint that an address such as `taxi-batch.westeurope.inference.ml.azure.com` belongs to."""
     name = host.partition(".")[0]
-    if host.partition(":")[0].lower() != scoring_host(services, name):
+    if host.partition(":")[0].lower() != endpoint_names.host(services, name):
         return None
     for workspace in services.workspaces():
         document = services.store.get(f"{workspace.id}/batchEndpoints/{name}")
@@ -55,27 +40,12 @@ def by_host(services: Services, host: str) -> tuple[WorkspaceRef, Document] | No
     return None
 
 
-def taken(services: Services, workspace: WorkspaceRef, name: str) -> str | None:
-    """Who has this name in the region already, as the end of a sentence; the endpoint itself does not count."""
-    for other in services.workspaces():
-        if services.store.get(f"{other.id}/onlineEndpoints/{name}") is not None:
-            return f"an online endpoint of workspace '{other.name}'"
-        if other.id != workspace.id and services.store.get(f"{other.id}/batchEndpoints/{name}") is not None:
-            return f"a batch endpoint of workspace '{other.name}'"
-    return None
-
-
 def document(
     services: Services, workspace: WorkspaceRef, name: str, body: Document, existing: Document | None
 ) -> Document:
     """The endpoint that a PUT makes. Raises Azure's 400 for what it may not be."""
-    check_name(name, "endpoint")
-    if (owner := taken(services, workspace, name)) is not None:
-        raise bad_request(
-            f"The endpoint name '{name}' is already in use in region '{services.settings.location}', by {owner}. "
-            "Choose another name.",
-            target="name",
-        )
+    endpoint_names.check("batch endpoint", name)
+    endpoint_names.check_free(services, workspace, "batchEndpoints", name)
     given: dict[str, Any] = body.get("properties") or {}
     mode = str(given.get("authMode") or "AADToken")
     if mode.lower() != "aadtoken":
@@ -86,7 +56,7 @@ def document(
     if default:
         default = _deployment_name(services, existing, name, str(default))
     name = existing["name"] if existing else name.lower()
-    host = scoring_host(services, name)
+    host = endpoint_names.host(services, name)
     return {
         "id": existing["id"] if existing else f"{workspace.id}/batchEndpoints/{name}",
         "name": name,

@@ -45,7 +45,7 @@ def test_what_an_endpoint_may_not_be(batch: Batch) -> None:
         )
         batch.jobs.services.store.put({"id": f"{batch.jobs.workspace.id}/onlineEndpoints/letters", "name": "letters"})
         message = batch.refused(await batch.endpoint())[1]
-        assert "already in use in region 'westeurope', by an online endpoint of workspace 'aml-local'" in message
+        assert "already in use in region westeurope, by an online endpoint of workspace 'aml-local'" in message
 
     together(work)
 
