@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from clock import spoken
+from endpoint_report import KEY_FROM_ENTRA, EndpointReport, call_it, folded, opening, sdk
 from job_report import Step, failure_text
-from markdown_text import cell, fenced, table
+from markdown_text import cell, code, fenced, table
 from workspace import Workspace
 
 _LOG_LINES = 40
@@ -15,13 +15,9 @@ _WIDTH = 300  # characters of a row
 
 
 @dataclass
-class Report:
-    """What happened so far; filled on the way. Rows are None where they are not known."""
+class Report(EndpointReport):
+    """What happened so far; filled on the way. Rows are None where they are not known; `source` as it is shown."""
 
-    endpoint: str
-    deployment: str = ""
-    model: str = ""
-    uri: str = ""
     before: str = ""
     after: str = ""
     source: str = ""
@@ -34,21 +30,11 @@ class Report:
     folder: str = ""
     failed: Step | None = None
     steps: Sequence[Step] = ()
-    seconds: float = 0.0
-    run_url: str = ""
 
 
 def render(report: Report, headline: str, reason: str, workspace: Workspace) -> str:
     """The summary as Markdown. `reason`: why it failed, "" for success."""
-    links = [f"endpoint `{report.endpoint}`"]
-    links += [f"deployment `{report.deployment}`"] if report.deployment else []
-    links += [f"model `{report.model}`"] if report.model else []
-    links += [f"[job]({report.studio_url})"] if report.studio_url else []
-    links += [f"[run]({report.run_url})"] if report.run_url else []
-    parts = [f"### {headline} after {spoken(report.seconds)}\n", " · ".join(links) + "\n"]
-    if reason:
-        first, *rest = reason.splitlines()
-        parts.append(f"**{cell(first)}**\n" + "".join(f"\n{cell(line)}\n" for line in rest))
+    parts = opening(report, headline, reason, [f"[job]({report.studio_url})"] if report.studio_url else [])
     if report.failed is not None:
         text = failure_text(report.failed).partition("\nEnd of its log:")[0]
         parts.append("\n\n".join(cell(line) for line in text.splitlines()) + "\n")
@@ -59,13 +45,15 @@ def render(report: Report, headline: str, reason: str, workspace: Workspace) -> 
     )
     if report.job:
         rows = [
-            ["Input", f"`{report.source}`" + (f", {report.rows_in} rows" if report.rows_in is not None else "")],
-            ["Job", f"`{report.job}` {report.status}"],
+            ["Input", code(report.source) + (f", {report.rows_in} rows" if report.rows_in is not None else "")],
+            ["Job", f"{code(report.job)} {cell(report.status)}"],
         ]
         if report.rows is not None:
             differs = report.rows_in is not None and report.rows != report.rows_in
             note = " ⚠️ not as many as went in" if differs else ""
             rows.append(["Rows scored", f"**{report.rows}**{note}"])
+        if report.folder:
+            rows.append(["Predictions", f"{code(report.folder)} (output predictions-path)"])
         parts.append("#### Scoring\n\n" + table(["", ""], rows))
     if report.first:
         shown = "\n".join(row if len(row) <= _WIDTH else row[:_WIDTH] + " …" for row in report.first)
@@ -73,14 +61,14 @@ def render(report: Report, headline: str, reason: str, workspace: Workspace) -> 
     for step in report.steps:
         if step.tail:
             log = "\n".join(step.tail)[-50_000:]
-            parts.append(f"<details><summary>Log of {cell(step.name)}</summary>\n\n{fenced(log)}\n</details>\n")
+            parts.append(folded(f"Log of {step.name}", fenced(log)))
     if report.uri:
-        parts.append(f"#### Call it\n\nScoring URI: `{report.uri}`\n\n{_calls(report, workspace)}")
+        parts.append(_calls(report, workspace))
     return "\n".join(parts)
 
 
 def _name(deployment: str) -> str:
-    return f"`{deployment}`" if deployment else "none"
+    return code(deployment) if deployment else "none"
 
 
 def _calls(report: Report, workspace: Workspace) -> str:
@@ -98,25 +86,31 @@ def _calls(report: Report, workspace: Workspace) -> str:
     body = '{"properties": {"inputData": {"UriFolder": {"jobInputType": "UriFolder", "uri": "' + uri + '"}}}}'
     curl = "\n".join(
         [
-            "KEY=$(az account get-access-token --resource https://ml.azure.com --query accessToken -o tsv)",
+            KEY_FROM_ENTRA,
             f"curl --fail-with-body {report.uri} \\",
             "  -H \"Authorization: Bearer $KEY\" -H 'Content-Type: application/json' \\",
             f"  --data '{body}'",
         ]
     )
-    arguments = ", ".join(f'"{part}"' for part in (workspace.subscription, workspace.resource_group, workspace.name))
-    sdk = "\n".join(
+    rest = "\n".join(
         [
-            "from azure.ai.ml import Input, MLClient",
-            "from azure.identity import DefaultAzureCredential",
+            "@KEY = <what the first line of curl gets>",
             "",
-            f"client = MLClient(DefaultAzureCredential(), {arguments})",
-            f'data = Input(type="uri_folder", path="{source}")',
-            f'job = client.batch_endpoints.invoke("{report.endpoint}", input=data)',
-            "client.jobs.stream(job.name)",
+            f"POST {report.uri}",
+            "Authorization: Bearer {{KEY}}",
+            "Content-Type: application/json",
+            "",
+            body,
         ]
     )
-    return "\n".join(
-        f"<details><summary>{title}</summary>\n\n{fenced(text, language)}\n</details>\n"
-        for title, language, text in (("az", "bash", cli), ("curl", "bash", curl), ("Python SDK", "python", sdk))
+    program = sdk(
+        workspace,
+        "Input, MLClient",
+        f'data = Input(type="uri_folder", path="{source}")',
+        f'job = client.batch_endpoints.invoke("{report.endpoint}", input=data)',
+        "client.jobs.stream(job.name)",
+    )
+    return call_it(
+        report.uri,
+        [("az", "bash", cli), ("curl", "bash", curl), ("Python SDK", "python", program), ("REST client", "http", rest)],
     )

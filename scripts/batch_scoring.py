@@ -35,7 +35,7 @@ _ASSET = re.compile(r"azureml:(?P<name>[\w.-]+)(:(?P<version>[\w.-]+)|@latest)")
 
 @dataclass(frozen=True)
 class Source:
-    """What to score. `uri` is "" for a local path, which is uploaded."""
+    """What to score. `uri` is "" for a local path, which is uploaded. `shown` is `uri` without a signature."""
 
     shown: str
     path: Path | None = None
@@ -53,7 +53,7 @@ def read_source(text: str) -> Source:
             raise ValueError("it must be azureml:NAME:VERSION, azureml://datastores/NAME/paths/PATH or a local path")
         return Source(text, uri=text)
     if text.startswith("https://"):
-        return Source(text, uri=text)
+        return Source(text.partition("?")[0], uri=text)
     path = Path(text)
     if not path.exists():
         raise ValueError(f"there is no such file or folder in {Path.cwd()}")
@@ -114,6 +114,7 @@ class Scoring:
             return ("UriFile", uri) if source.path.is_file() else ("UriFolder", uri + "/")
         match = _ASSET.fullmatch(source.uri)
         if match is None:
+            self.runner.mask(source.uri.partition("?")[2])
             last = source.uri.partition("?")[0].rpartition("/")[2]
             return ("UriFile" if "." in last else "UriFolder"), source.uri
         return self._asset(match["name"], match["version"] or "")

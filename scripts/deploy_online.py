@@ -204,7 +204,13 @@ def deploy_online(context: Context) -> int:
     inputs.check()
     site = Site.open(context, target, order.common, ONLINE, began)
     runner.output("model-version", site.model.version)
-    report = Report(site.endpoint.name, model=site.model.shown, request_file=order.request_file, run_url=runner.run_url)
+    report = Report(
+        site.endpoint.name,
+        model=site.model.shown,
+        run_url=runner.run_url,
+        request_file=order.request_file,
+        request=order.request.decode(),
+    )
     rollout = Rollout(site=site, plan=order.plan, endpoint=site.endpoint, lock=site.lock, report=report, runner=runner)
     return carry_out(Deploy(context, order, site, rollout, began), runner.traceback)
 

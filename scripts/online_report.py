@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import traffic
-from clock import spoken
-from markdown_text import cell, fenced, table
+from endpoint_report import KEY_FROM_ENTRA, EndpointReport, call_it, folded, opening, sdk
+from markdown_text import cell, code, fenced, table
 from scoring import HEADER, Tally, as_json
 from traffic import Traffic
 from workspace import Workspace
 
 _LOG_LINES = 60
-_SAMPLE = 1500  # characters
+_SAMPLE = 1500  # characters of an answer
+_REQUEST = 3000  # characters of the request
 
 
 @dataclass
@@ -27,16 +28,12 @@ class Step:
 
 
 @dataclass
-class Report:
+class Report(EndpointReport):
     """What happened so far; filled on the way, so that it can be told at any point.
 
     `log_tells`: the log is likely to have the reason, because the deployment did not come up or failed to answer.
     """
 
-    endpoint: str
-    deployment: str = ""
-    model: str = ""
-    uri: str = ""
     auth_mode: str = ""
     before: Traffic = field(default_factory=dict)
     after: Traffic = field(default_factory=dict)
@@ -48,36 +45,39 @@ class Report:
     log_tells: bool = True
     removed: list[str] = field(default_factory=list)
     request_file: Path | None = None
-    seconds: float = 0.0
-    run_url: str = ""
+    request: str = ""
 
 
 def render(report: Report, headline: str, reason: str, workspace: Workspace) -> str:
     """The summary as Markdown. `reason`: why it failed, "" for success."""
-    links = [f"endpoint `{report.endpoint}`"]
-    links += [f"deployment `{report.deployment}`"] if report.deployment else []
-    links += [f"model `{report.model}`"] if report.model else []
-    links.append(f"[studio]({workspace.studio_url(f'endpoints/realtime/{report.endpoint}/detail')})")
-    links += [f"[run]({report.run_url})"] if report.run_url else []
-    parts = [f"### {headline} after {spoken(report.seconds)}\n", " · ".join(links) + "\n"]
-    if reason:
-        first, *rest = reason.splitlines()
-        parts.append(f"**{cell(first)}**\n" + "".join(f"\n{cell(line)}\n" for line in rest))
-    log = f"{fenced(chr(10).join(report.log.splitlines()[-_LOG_LINES:]))}" if report.log else ""
+    studio = workspace.studio_url(f"endpoints/realtime/{report.endpoint}/detail")
+    parts = opening(report, headline, reason, [f"[studio]({studio})"])
+    log = fenced("\n".join(report.log.splitlines()[-_LOG_LINES:])) if report.log else ""
+    title = f"End of the log of {report.deployment}"
     if log and report.log_tells:
-        parts.append(f"#### End of the log of {cell(report.deployment)}\n\n{log}")
-    parts.append(_tests(report))
-    parts.append(_traffic(report))
+        parts.append(f"#### {cell(title)}\n\n{log}")
+    # Of a failure the tests are the news, of a success what it changed.
+    parts += [_tests(report), _traffic(report)] if reason else [_traffic(report), _sample(report), _tests(report)]
     if log and not report.log_tells:
-        name = cell(report.deployment)
-        parts.append(f"<details><summary>End of the log of {name}</summary>\n\n{log}\n</details>\n")
-    if report.sample:
-        shown = json.dumps(as_json(report.sample), ensure_ascii=False)
-        shown = shown if len(shown) <= _SAMPLE else shown[:_SAMPLE] + " …"
-        parts.append(f"#### Sample prediction\n\n{fenced(shown, 'json')}")
+        parts.append(folded(title, log))
+    if reason:
+        parts.append(_sample(report))
     if report.uri:
-        parts.append(f"#### Call it\n\nScoring URI: `{report.uri}`\n\n{_calls(report, workspace)}")
+        parts.append(_calls(report, workspace))
     return "\n".join(part for part in parts if part)
+
+
+def _sample(report: Report) -> str:
+    """The last good answer, and what it answers."""
+    if not report.sample:
+        return ""
+    shown = json.dumps(as_json(report.sample), ensure_ascii=False)
+    shown = shown if len(shown) <= _SAMPLE else shown[:_SAMPLE] + " …"
+    asked = code(report.request_file.as_posix()) if report.request_file else "The request"
+    speed = f" in {report.smoke.p50_ms:.0f} ms (p50)" if report.smoke and report.smoke.answers else ""
+    request = report.request if len(report.request) <= _REQUEST else report.request[:_REQUEST] + " …"
+    text = f"#### Sample prediction\n\n{asked} is answered{speed} with:\n\n{fenced(shown, 'json')}"
+    return text + ("\n" + folded("The request", fenced(request, "json")) if request else "")
 
 
 def _traffic(report: Report) -> str:
@@ -88,17 +88,17 @@ def _traffic(report: Report) -> str:
     for name in names:
         old, new = report.before.get(name, 0), report.after.get(name, 0)
         note = "new" if name == report.deployment else "deleted" if name in report.removed else ""
-        rows.append([f"`{name}`", f"`{traffic.bar(old)}` {old} %", f"`{traffic.bar(new)}` {new} %", note])
+        rows.append([code(name), f"`{traffic.bar(old)}` {old} %", f"`{traffic.bar(new)}` {new} %", note])
     return "#### Traffic\n\n" + table(["Deployment", "Before", "After", ""], rows)
 
 
 def _tests(report: Report) -> str:
     rows = []
     if report.smoke is not None:
-        rows.append(_row(f"smoke test, directly to `{report.deployment}`", report.smoke, report.smoke_verdict, ""))
+        rows.append(_row(f"smoke test, directly to {code(report.deployment)}", report.smoke, report.smoke_verdict, ""))
     for step in report.steps:
         reached = step.tally.deployments.get(report.deployment, 0)
-        share = f"{reached} reached `{report.deployment}`" if reached else ""
+        share = f"{reached} reached {code(report.deployment)}" if reached else ""
         rows.append(_row(traffic.told(step.traffic), step.tally, step.verdict, share))
     if not rows:
         return ""
@@ -115,7 +115,7 @@ def _row(what: str, tally: Tally, verdict: str, note: str) -> list[str]:
 def credential_command(endpoint: str, auth_mode: str, workspace: Workspace) -> str:
     """The shell line that puts the endpoint's credential into KEY."""
     if auth_mode.lower() == "aadtoken":
-        return "KEY=$(az account get-access-token --resource https://ml.azure.com --query accessToken -o tsv)"
+        return KEY_FROM_ENTRA
     query = "primaryKey" if auth_mode.lower() == "key" else "accessToken"
     return (
         f"KEY=$(az ml online-endpoint get-credentials --name {endpoint} --resource-group {workspace.resource_group} "
@@ -133,23 +133,14 @@ def _calls(report: Report, workspace: Workspace) -> str:
             f"  --data @{file}" + (f"   # -H '{HEADER}: {report.deployment}' asks this deployment only"),
         ]
     )
-    scope = ", ".join(f'"{part}"' for part in (workspace.subscription, workspace.resource_group, workspace.name))
-    sdk = "\n".join(
-        [
-            "from azure.ai.ml import MLClient",
-            "from azure.identity import DefaultAzureCredential",
-            "",
-            f"client = MLClient(DefaultAzureCredential(), {scope})",
-            f'print(client.online_endpoints.invoke("{report.endpoint}", request_file="{file}"))',
-        ]
-    )
+    ask = f'print(client.online_endpoints.invoke("{report.endpoint}", request_file="{file}"))'
     base = report.uri.removesuffix("/score")
     rest = f"# .env beside tests/online.rest, for the REST client of an editor\nbase_url={base}\napi_key=<the key>"
-    return "\n".join(
-        f"<details><summary>{title}</summary>\n\n{fenced(text, language)}\n</details>\n"
-        for title, language, text in (
+    return call_it(
+        report.uri,
+        [
             ("curl", "bash", curl),
-            ("Python SDK", "python", sdk),
+            ("Python SDK", "python", sdk(workspace, "MLClient", ask)),
             ("REST client", "ini", rest),
-        )
+        ],
     )

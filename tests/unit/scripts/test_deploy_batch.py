@@ -145,6 +145,24 @@ def test_inputs_of_every_kind(live: EndpointWorld, given: str, kind: str, uri: s
     assert data["uri"].endswith(uri) or (given == "batch/a.csv" and data["uri"].endswith("/a.csv"))
 
 
+def test_a_signed_address_shows_no_signature(live: EndpointWorld) -> None:
+    live.give(input="https://host/in/x.csv?sv=1&sig=s3cret", expect_rows="")
+    assert run(live) == ExitCode.OK, live.log
+    ((_, data),) = live.azure.invoked[0][1].items()
+    assert data["uri"] == "https://host/in/x.csv?sv=1&sig=s3cret"
+    told = [line for line in live.log.splitlines() if line != "::add-mask::sv=1&sig=s3cret"]
+    assert "s3cret" not in "\n".join(told) + live.summary
+    assert "`https://host/in/x.csv`" in live.summary
+
+
+def test_the_summary_tells_what_came_out_and_how_to_call_it(live: EndpointWorld) -> None:
+    assert run(live) == ExitCode.OK, live.log
+    assert "| Rows scored | **4** |\n| Predictions | `predictions` (output predictions-path) |" in live.summary
+    for way in ("az", "curl", "Python SDK", "REST client"):
+        assert f"<details><summary>{way}</summary>" in live.summary
+    assert "POST https://taxi-batch-" in live.summary
+
+
 def test_without_input_it_only_deploys(live: EndpointWorld) -> None:
     live.give(input="", expect_rows="")
     assert run(live) == ExitCode.OK

@@ -84,6 +84,28 @@ def test_a_first_deployment(world: EndpointWorld) -> None:
     assert "[12.5, 31.0, 7.25]" in world.summary
 
 
+def test_the_summary_tells_what_changed_then_what_is_answered_then_the_tests(world: EndpointWorld) -> None:
+    run(world)
+    summary = world.summary
+    parts = ["#### Traffic", "#### Sample prediction", "#### Tests", "#### Call it"]
+    assert sorted(parts, key=summary.index) == parts
+    assert "`request.json` is answered in 0 ms (p50) with:" in summary
+    assert '<details><summary>The request</summary>\n\n```json\n{"input_data": [[1, 2]]}\n```' in summary
+    for way in ("curl", "Python SDK", "REST client"):
+        assert f"<details><summary>{way}</summary>" in summary
+
+
+def test_an_answer_cannot_break_out_of_the_summary(world: EndpointWorld) -> None:
+    """A model's answer is its author's word, and a name may come from anybody's file."""
+    world.azure.serving["blue"] = lambda _: answer(200, ["```\n</details>\n# pwned ::error::x", 1, 2])
+    world.give(expect="")
+    assert run(world) == ExitCode.OK, world.log
+    fence = "````json\n" if "````json\n" in world.summary else "```json\n"
+    block = world.summary.partition("#### Sample prediction")[2].partition(fence)[2].partition("\n```")[0]
+    assert block == '["```\\n</details>\\n# pwned ::error::x", 1, 2]'
+    assert fence == "````json\n"
+
+
 def test_it_needs_two_az_ml_calls_at_most(world: EndpointWorld) -> None:
     run(world)
     endpoint, created = world.az.launches("ml")
