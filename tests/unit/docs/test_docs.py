@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from azureml_local.commands import parser
+from azureml_local.coverage.features import FEATURES, Outcome
 from azureml_local.paths import REPOSITORY
 from azureml_local.workflow_run.calls import check
 from azureml_local.workflow_run.repositories import STAND_INS, mapping, target_of
@@ -235,6 +236,20 @@ def test_an_actions_page_has_a_row_for_what_it_has_and_for_nothing_else(action: 
     rows = re.findall(r"^\| `([\w-]+)` \|(?:.*\|)? (.*?) \|$", section, re.MULTILINE)
     document = load(REPOSITORY / "actions" / action / "action.yml")[part]
     assert dict(rows) == {name: settings["description"] for name, settings in document.items()}
+
+
+def test_the_architecture_tells_of_every_part_of_the_local_workspace() -> None:
+    package = REPOSITORY / "infrastructure" / "local" / "azureml_local"
+    parts = {f"{folder.name}/" for folder in package.iterdir() if (folder / "__init__.py").is_file()}
+    assert parts <= set(PAGES["docs/architecture.md"].inline())
+
+
+def test_what_the_limits_call_refused_is_refused() -> None:
+    section = PAGES["docs/limits.md"].text.partition("| refused | instead |")[2]
+    named = re.findall(r"^\| (.+?) \|", section, re.MULTILINE)[1:]
+    refused = {feature.name for feature in FEATURES if feature.outcome is Outcome.REFUSED}
+    assert len(named) > 3
+    assert set(named) <= refused, "see infrastructure/local/COVERAGE.md"
 
 
 def test_the_troubleshooting_page_is_what_the_generator_gives() -> None:

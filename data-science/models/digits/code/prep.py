@@ -20,7 +20,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, required=True, help="folder for train.csv and test.csv")
     parser.add_argument("--seed", type=int, default=42, help="another seed, another split")
-    parser.add_argument("--test-share", type=float, default=0.3)
+    parser.add_argument("--test-share", type=float, default=0.3, help="part of the images to be judged on")
     return parser.parse_args(argv)
 
 

@@ -68,7 +68,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", type=Path, required=True, help="folder for the trained MLflow model")
     parser.add_argument("--regularization", type=float, default=10.0, help="C: larger fits the training images closer")
     parser.add_argument("--gamma", type=float, default=0.05, help="larger: an image matters to nearer ones only")
-    parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--seed", type=int, default=42, help="of the probabilities' cross-validation")
     return parser.parse_args(argv)
 
 

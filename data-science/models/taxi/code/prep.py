@@ -22,8 +22,8 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--raw", type=Path, required=True, help="a CSV file, or a folder of them")
     parser.add_argument("--output", type=Path, required=True, help="folder for train.csv, validation.csv, test.csv")
     parser.add_argument("--seed", type=int, default=42, help="another seed, another split")
-    parser.add_argument("--validation-share", type=float, default=0.1)
-    parser.add_argument("--test-share", type=float, default=0.2)
+    parser.add_argument("--validation-share", type=float, default=0.1, help="part of the rows to tune on")
+    parser.add_argument("--test-share", type=float, default=0.2, help="part of the rows to be judged on")
     parser.add_argument("--max-bad-rows", type=int, default=0, help="leave out so many bad rows before giving up")
     return parser.parse_args(argv)
 

@@ -89,12 +89,12 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the folder prep.py wrote")
     parser.add_argument("--model", type=Path, required=True, help="folder for the trained MLflow model")
-    parser.add_argument("--learning-rate", type=float, default=0.1)
+    parser.add_argument("--learning-rate", type=float, default=0.1, help="how much of each tree counts")
     parser.add_argument("--max-iter", type=int, default=200, help="number of trees")
-    parser.add_argument("--max-leaf-nodes", type=int, default=15)
-    parser.add_argument("--min-samples-leaf", type=int, default=20)
-    parser.add_argument("--l2-regularization", type=float, default=0.0)
-    parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--max-leaf-nodes", type=int, default=15, help="size of a tree")
+    parser.add_argument("--min-samples-leaf", type=int, default=20, help="rows that a leaf must have at least")
+    parser.add_argument("--l2-regularization", type=float, default=0.0, help="0 is none; more keeps the trees tamer")
+    parser.add_argument("--seed", type=int, default=42, help="of the trees' random choices")
     return parser.parse_args(argv)
 
 

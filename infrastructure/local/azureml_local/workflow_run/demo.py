@@ -188,12 +188,14 @@ def tell(paths: StatePaths, config: Settings, model: str, version: tuple[str, st
         print(f"\n{each.name}\n" + "\n".join(f"  {line}" for line in lines))
     print("\n" + duration_table(paths, config, done))
     command = shown_path(Path(sys.argv[0]).absolute())
-    print("\nWhere to look further (links to ml.azure.com are Azure's studio: it does not know this workspace)")
+    print("\nSummaries and full logs (their links to ml.azure.com are Azure's studio: it does not know this workspace)")
     for each in done:
-        print(f"  all that {each.name:<15} said  {shown_path(each.folder)}/")
+        print(f"  {each.name:<13}  {shown_path(each.folder)}/")
     print(f"""
 What to try next
-  other settings, compared with this version   {command} run train --input model={model} --input set=inputs.NAME=VALUE
-                                                (names: inputs: in mlops/azureml/train/{model}_pipeline.yml)
-  your own commands                            eval "$({command} env)" && az ml job list -o table
-  stop the workspace                           {command} down""")
+  other settings, compared with this version; their names: `inputs:` in mlops/azureml/train/{model}_pipeline.yml
+    {command} run train --input model={model} --input set=inputs.NAME=VALUE
+  your own commands
+    eval "$({command} env)" && az ml job list -o table
+  stop the workspace
+    {command} down""")

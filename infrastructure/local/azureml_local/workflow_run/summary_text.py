@@ -18,6 +18,7 @@ _LINK = re.compile(r"\[([^\]]+)\]\([^)\s]*\)")
 _RULE = re.compile(r"\|[\s:|-]+\|")
 _CELL = re.compile(r"(?<!\\)\|")
 _ESCAPED = re.compile(r"\\([\\|*_<>`\[\]])")
+_SECTION = re.compile(r"^(#{4,6} .*)\n\n", re.MULTILINE)
 _HEADING = re.compile(r"#{1,6} +")
 _KEPT = "\0{}\0"
 
@@ -38,7 +39,7 @@ def plain(markdown: str) -> str:
         left.append(re.sub(r"<[^>]+>", "", _inline(found[1])))
         return ""
 
-    text = _FENCE.sub(keep, _FOLD.sub(fold, _COMMENT.sub("", markdown)))
+    text = _SECTION.sub(r"\1\n", _FENCE.sub(keep, _FOLD.sub(fold, _COMMENT.sub("", markdown))))
     lines = _tables([_inline(line) for line in text.splitlines()])
     body = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
     for index, block in enumerate(blocks):

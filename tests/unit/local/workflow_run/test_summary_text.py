@@ -10,6 +10,8 @@ SUMMARY = """\
 
 job `taxi-1` · [studio](https://ml.azure.com/runs/taxi-1?wsid=/a) · **version 2**
 
+#### Metrics
+
 | Metric | Value | Champion (version 1) |
 | --- | ---: | --- |
 | `test_rmse` | 1.9811 | 2.0102 |
@@ -44,6 +46,7 @@ def test_a_summary_without_its_markup() -> None:
 
 job taxi-1 · studio · version 2
 
+Metrics
 Metric     Value   Champion (version 1)
 ─────────  ──────  ────────────────────
 test_rmse  1.9811  2.0102

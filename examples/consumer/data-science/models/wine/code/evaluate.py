@@ -18,7 +18,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the folder prep.py wrote")
     parser.add_argument("--model", type=Path, required=True, help="the folder train.py wrote")
-    parser.add_argument("--minimum-accuracy", type=float, default=0.9)
+    parser.add_argument("--minimum-accuracy", type=float, default=0.9, help="below it nothing is registered")
     parser.add_argument("--output", type=Path, required=True, help="folder for decision.json")
     args = parser.parse_args()
 

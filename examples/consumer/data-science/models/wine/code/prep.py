@@ -14,9 +14,9 @@ from sklearn.model_selection import train_test_split
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int, default=42)
-    parser.add_argument("--test-share", type=float, default=0.3)
-    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=42, help="another seed, another split")
+    parser.add_argument("--test-share", type=float, default=0.3, help="part of the rows to be judged on")
+    parser.add_argument("--output", type=Path, required=True, help="folder for train.csv and test.csv")
     args = parser.parse_args()
 
     frame = load_wine(as_frame=True).frame

@@ -17,7 +17,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True, help="the folder train.py wrote")
     parser.add_argument("--evaluation", type=Path, required=True, help="the folder evaluate.py wrote")
-    parser.add_argument("--name", default="wine")
+    parser.add_argument("--name", default="wine", help="name in the registry")
     args = parser.parse_args()
 
     decision = json.loads((args.evaluation / "decision.json").read_text())

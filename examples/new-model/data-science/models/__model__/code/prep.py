@@ -21,7 +21,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--raw", type=Path, required=True, help="a CSV file with a column `label`")
     parser.add_argument("--output", type=Path, required=True, help="folder for train.csv and test.csv")
     parser.add_argument("--seed", type=int, default=42, help="another seed, another split")
-    parser.add_argument("--test-share", type=float, default=0.25)
+    parser.add_argument("--test-share", type=float, default=0.25, help="part of the rows to be judged on")
     return parser.parse_args(argv)
 
 

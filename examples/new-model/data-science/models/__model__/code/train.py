@@ -68,9 +68,9 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the folder prep.py wrote")
     parser.add_argument("--model", type=Path, required=True, help="folder for the trained MLflow model")
-    parser.add_argument("--learning-rate", type=float, default=0.1)
+    parser.add_argument("--learning-rate", type=float, default=0.1, help="how much of each tree counts")
     parser.add_argument("--max-iter", type=int, default=60, help="number of trees")
-    parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--seed", type=int, default=42, help="of the trees' random choices")
     return parser.parse_args(argv)
 
 
