@@ -156,9 +156,12 @@ def _node(node: Document) -> Entity:
 
 
 def _short(arm_id: str | None) -> str | None:
-    """`azureml:name` or `azureml:name:version` of an ARM id; a plain name gets the prefix, too."""
+    """`azureml:name` or `azureml:name:version` of an ARM id; a plain name gets the prefix, too. What is in a registry
+    keeps its id."""
     if not arm_id:
         return None
+    if arm_id.startswith("azureml://registries/"):
+        return arm_id
     match = re.search(r"/workspaces/[^/]+/[^/]+/([^/]+)(?:/versions/([^/]+))?$", arm_id)
     if match is None:
         if "/" in arm_id or ":" in arm_id:

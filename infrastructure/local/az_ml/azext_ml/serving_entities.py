@@ -90,8 +90,11 @@ def online_deployment(document: Document) -> Entity:
     )
 
 
-def _asset(arm_id: str | None) -> str | None:
-    return f"azureml:{arm_id}" if arm_id else None
+def _asset(identifier: str | None) -> str | None:
+    """An ARM id gets the prefix; the id of an asset in a registry, `azureml://registries/…`, has it."""
+    if not identifier or identifier.startswith("azureml:"):
+        return identifier or None
+    return f"azureml:{identifier}"
 
 
 def _whole_seconds(duration: str | None) -> int | None:

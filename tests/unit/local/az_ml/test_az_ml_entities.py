@@ -56,6 +56,20 @@ def change(name: str, value: Any, *path: str) -> Any:
 
 
 @pytest.mark.parametrize(
+    ("name", "where", "field"),
+    [
+        ("online-deployment", ("properties", "model"), "model"),
+        ("online-deployment", ("properties", "environmentId"), "environment"),
+        ("batch-deployment", ("properties", "model", "assetId"), "model"),
+        ("job-command", ("properties", "environmentId"), "environment"),
+    ],
+)
+def test_what_is_in_a_registry_keeps_its_id(name: str, where: tuple[str, ...], field: str) -> None:
+    id_ = "azureml://registries/team/models/m/versions/1"
+    assert converter(name)(change(name, id_, *where))[field] == id_
+
+
+@pytest.mark.parametrize(
     ("name", "value", "path", "says"),
     [
         ("job-command", "Sweep", ["properties", "jobType"], "a Sweep job"),
