@@ -91,6 +91,8 @@ def test_operations_are_named_as_the_rest_reference_names_them() -> None:
         "| Create Or Update | `PUT WS/jobs/{name}` |",
         "| List Secrets | `POST WS/datastores/{name}/listSecrets` |",
         "| Resource Groups - Check Existence | `HEAD GROUP` |",
+        "### Registry Model Versions",
+        "| Import Asset (share) | `POST REGISTRY/import` |",
         "| Get Details | `GET /history/v1.0WS/runs/{run}/details`<br>`GET /history/v1.0WS/[experiment…/]runs/{run}/de",
     ):
         assert line in text
