@@ -235,7 +235,16 @@ def test_an_actions_page_has_a_row_for_what_it_has_and_for_nothing_else(action: 
     section = PAGES[f"actions/{action}/README.md"].text.split(f"\n## {part.title()}\n")[1].split("\n## ")[0]
     rows = re.findall(r"^\| `([\w-]+)` \|(?:.*\|)? (.*?) \|$", section, re.MULTILINE)
     document = load(REPOSITORY / "actions" / action / "action.yml")[part]
-    assert dict(rows) == {name: settings["description"] for name, settings in document.items()}
+    page, code = dict(rows), {name: settings["description"] for name, settings in document.items()}
+    problems = [f"no row for {name}" for name in code.keys() - page.keys()]
+    problems += [f"a row for {name}, which action.yml does not have" for name in page.keys() - code.keys()]
+    problems += [
+        f"{name}: the page says '{page[name]}', action.yml '{code[name]}'"
+        for name in code.keys() & page.keys()
+        if page[name] != code[name]
+    ]
+    if problems:
+        pytest.fail(f"actions/{action}/README.md, {part}: " + "; ".join(sorted(problems)), pytrace=False)
 
 
 def test_the_architecture_tells_of_every_part_of_the_local_workspace() -> None:

@@ -103,14 +103,29 @@ def test_this_repositorys_manifest_reads_alike_with_a_whole_yaml_parser() -> Non
 def test_every_file_of_this_repositorys_models_exists() -> None:
     manifest = read_manifest(ROOT)
     assert {"taxi", "digits"} <= set(manifest.names())
+    missing = []
     for name in manifest.names():
         model = manifest.model(name)
-        for file in (
-            model.environment_file, model.pipeline_file, model.online.endpoint_file, model.online.deployment_file,
-            model.batch.endpoint_file, model.batch.deployment_file, model.request_file, model.response_schema,
-        ):  # fmt: skip
-            assert (ROOT / file).is_file(), f"{name}: {file}"
-        assert list((ROOT / model.batch_input).glob("*.csv")), name
+        files = {
+            "environment-file": model.environment_file,
+            "pipeline-file": model.pipeline_file,
+            "endpoint-file of online": model.online.endpoint_file,
+            "deployment-file of online": model.online.deployment_file,
+            "endpoint-file of batch": model.batch.endpoint_file,
+            "deployment-file of batch": model.batch.deployment_file,
+            "request-file": model.request_file,
+            "response schema": model.response_schema,
+        }
+        missing += [
+            f"model {name}: its {key} {file} is not there" for key, file in files.items() if not (ROOT / file).is_file()
+        ]
+        if not list((ROOT / model.batch_input).glob("*.csv")):
+            missing.append(f"model {name}: its batch-input {model.batch_input} has no CSV file")
+    if missing:
+        told = "; ".join(missing)
+        pytest.fail(
+            f"{told}. Bring it back, or correct mlops/models.yml (its head tells the conventions).", pytrace=False
+        )
 
 
 def test_the_command_prints_names_and_one_model(
