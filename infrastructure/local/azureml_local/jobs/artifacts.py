@@ -40,13 +40,16 @@ def log_urls(services: Services, workspace: WorkspaceRef, run: Run) -> dict[str,
     """Signed URLs of the run's log files by their path, `{"user_logs/std_log.txt": "https://…"}`."""
     container = datastores.container_of(services, workspace, datastores.ARTIFACT_STORE)
     root = folder(services, workspace, run.name)
-    found: dict[str, str] = {}
-    for name in _LOG_FOLDERS:
-        for file in sorted((root / name).rglob("*")):
-            if file.is_file():
-                path = file.relative_to(root).as_posix()
-                found[path] = services.blobs.signed_url(container, f"{prefix(run.name)}/{path}", permissions="r")
-    return found
+    return {
+        path: services.blobs.signed_url(container, f"{prefix(run.name)}/{path}", permissions="r")
+        for path in log_files(root)
+    }
+
+
+def log_files(root: Path) -> list[str]:
+    """The paths of the logs in an artifact folder."""
+    files = (file for name in _LOG_FOLDERS for file in sorted((root / name).rglob("*")))
+    return [file.relative_to(root).as_posix() for file in files if file.is_file()]
 
 
 def tail(log: Path, lines: int = 20) -> str:

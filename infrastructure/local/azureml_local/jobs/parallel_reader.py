@@ -6,6 +6,7 @@ Source: learn.microsoft.com/azure/machine-learning/reference-yaml-job-parallel, 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shlex
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from .command_reader import CommandReader
 from .problems import Problems
 from .specs import CommandSpec, ParallelSpec, seconds
 
+_TABLE_BYTES = 1 << 20  # of a mini-batch of a table, unless the step says otherwise
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 # Arguments that Azure's driver takes for itself and that mean nothing here.
 _IGNORED = (
@@ -50,8 +52,6 @@ class ParallelReader:
         before = len(self._problems.found)
         given = {**spec, **{key: value for key, value in node.items() if value is not None}}
         task = {**(spec.get("task") or {}), **(node.get("task") or {})}
-        if given.get("partition_keys"):
-            raise not_implemented(f"parallel steps with partition_keys ({where})")
         command = self._commands.shared(spec, node, where)
         script = str(task.get("entry_script") or "")
         if not script:
@@ -64,6 +64,10 @@ class ParallelReader:
             str(task.get("program_arguments") or ""), command, f"{where}.task.program_arguments"
         )
         retry = {**(spec.get("retry_settings") or {}), **(node.get("retry_settings") or {})}
+        keys = _keys(given.get("partition_keys"))
+        table = input_name is not None and command.inputs[input_name].type == "mltable"
+        if keys and not table:
+            raise not_implemented(f"partition_keys over data that is not an mltable ({where})")
         threshold = self._number(given.get("error_threshold"), -1, -1, f"{where}.error_threshold")
         read = ParallelSpec(
             command=command,
@@ -71,7 +75,10 @@ class ParallelReader:
             input_name=input_name or "",
             append_row_to=rows_to,
             arguments=arguments.script,
-            mini_batch_size=self._number(given.get("mini_batch_size"), 1, 1, f"{where}.mini_batch_size"),
+            mini_batch_size=self._number(
+                given.get("mini_batch_size") or None, _TABLE_BYTES if table else 1, 1, f"{where}.mini_batch_size"
+            ),
+            partition_keys=keys,
             concurrency=self._number(
                 given.get("max_concurrency_per_instance"),
                 os.cpu_count() or 1,
@@ -104,8 +111,6 @@ class ParallelReader:
         if port is None or not port.is_data:
             self._problems.add(at, f"'{given}' is not a data input of the step; those are: {', '.join(data) or 'none'}")
             return None
-        if port.type == "mltable":
-            raise not_implemented(f"parallel steps over mltable data ({where}); a uri_folder works")
         return port.name
 
     def _rows_to(self, given: object, command: CommandSpec, where: str) -> str | None:
@@ -169,6 +174,12 @@ class ParallelReader:
         if level not in LEVELS:
             self._problems.add(f"{where}.logging_level", f"'{given}' is not one of {', '.join(LEVELS)}")
         return level
+
+
+def _keys(given: object) -> tuple[str, ...]:
+    """The partition keys; clients send them as JSON."""
+    found = json.loads(given) if isinstance(given, str) and given else given
+    return tuple(str(key) for key in found) if isinstance(found, list) else ()
 
 
 class _Parser(argparse.ArgumentParser):

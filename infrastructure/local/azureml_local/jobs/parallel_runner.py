@@ -26,6 +26,7 @@ from .data import Output
 from .engine import Engine, Work
 from .errors import JobFailedError
 from .layout import Places
+from .mltables import TableError, read_table
 from .processes import Launch
 from .references import Asset
 from .specs import CommandSpec, ParallelSpec
@@ -141,6 +142,9 @@ class ParallelRunner(CommandRunner):
         whole = outputs.get("score") if spec.deployment else None
         return Config(
             input=inputs[spec.input_name],
+            table=self._table(inputs[spec.input_name]),
+            mini_batch_bytes=spec.mini_batch_size,
+            partition_keys=list(spec.partition_keys),
             scratch=str(self._folder / "scratch"),
             logs=str(self._artifacts / "logs"),
             result=str(self._outcome),
@@ -165,6 +169,16 @@ class ParallelRunner(CommandRunner):
             staging=str(self._folder / "staging") if whole is not None else "",
             output=str(whole.path) if whole is not None else "",
         )
+
+    def _table(self, path: str) -> dict[str, Any] | None:
+        """What there is to read when the input is a table."""
+        if self._spec.inputs[self._parallel.input_name].type != "mltable":
+            return None
+        try:
+            return read_table(Path(path), lambda uri: uris.resolve(self._services, self._workspace, uri))
+        except (TableError, AzureError) as error:
+            what = error.message if isinstance(error, AzureError) else str(error)
+            raise JobFailedError("UserError", f"The table of input '{self._parallel.input_name}': {what}.") from error
 
     def _arguments(self, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> list[str]:
         values = {f"inputs.{name}": value for name, value in inputs.items()}

@@ -84,7 +84,8 @@ class ParallelSpec:
     """A parallel run: an entry script with `init()` and `run(mini_batch)` over the files of one input.
 
     entry_script: None when the MLflow model needs none.  environment: in place of the command's.
-    mini_batch_size: files in a mini-batch.  retries, timeout: of one mini-batch, in seconds.
+    mini_batch_size: files in a mini-batch; of a table, bytes.  partition_keys: columns of a table, instead of a size.
+    retries, timeout: of one mini-batch, in seconds.
     error_threshold: failed items that are still accepted; mini_batch_error_threshold the same for mini-batches;
     -1 accepts all; failed_percent the same for mini-batches of a hundred.
     append_row_to: the output that gets the rows, None for `summary_only`; file_name: of the file in it.
@@ -97,6 +98,7 @@ class ParallelSpec:
     append_row_to: str | None
     arguments: str = ""
     mini_batch_size: int = 1
+    partition_keys: tuple[str, ...] = ()
     concurrency: int = 1
     retries: int = 2
     timeout: float = 60.0

@@ -16,6 +16,8 @@ class Config:
 
     scorer: "script" for an entry script with `init()` and `run(mini_batch)`, "mlflow" for a model without one.
     recursive: whether files in subfolders of the input are scored too.
+    table: the input is a table, `{"files", "base", "steps"}` as jobs/mltables.py reads it; its mini-batches are rows of
+    about mini_batch_bytes, or those with the same values of the partition_keys.
     processes: worker processes of each of the `nodes`.
     error_threshold, mini_batch_error_threshold: how many files, mini-batches may fail; NO_LIMIT accepts all.
     failed_percent: how many of a hundred mini-batches may fail.
@@ -35,6 +37,9 @@ class Config:
     model: str = ""
     recursive: bool = False
     mini_batch_size: int = 10
+    table: dict[str, Any] | None = None
+    mini_batch_bytes: int = 1 << 20
+    partition_keys: list[str] = field(default_factory=list)
     nodes: int = 1
     processes: int = 1
     max_retries: int = 3

@@ -18,6 +18,7 @@ from .config import Config
 from .inputs import InputError, MiniBatch, find_files, split
 from .pool import Pool, Worker
 from .report import Report, say, write_outcome
+from .tables import split_table
 from .tally import Tally
 
 _FAILED_STARTS = 3  # a worker that dies before it is ready is started again so many times
@@ -225,15 +226,21 @@ def main(arguments: list[str]) -> int:
                 f"The output file '{Path(config.rows_to).name}' exists already. Give the job an output path or "
                 "file name of its own."
             )
-        files, below = find_files(config.input, recursive=config.recursive)
-        batches = split(files, config.input, config.mini_batch_size)
-        tally = Tally(config, len(files), len(batches))
+        below = 0
+        if config.table:
+            batches, count = split_table(config)
+            most = "the partition keys" if config.partition_keys else f"about {config.mini_batch_bytes} bytes"
+        else:
+            files, below = find_files(config.input, recursive=config.recursive)
+            batches, count = split(files, config.input, config.mini_batch_size), len(files)
+            most = f"up to {config.mini_batch_size}"
+        tally = Tally(config, count, len(batches))
         report = Report(config, tally)
         if below:
             report.warn(f"{below} files in subfolders of the input are not scored: batch deployments read one folder")
         workers = min(config.nodes * config.processes, len(batches))
-        size = f"{len(batches)} mini-batches of up to {config.mini_batch_size}"
-        say(f"{len(files)} files in {size}, {workers} worker{'s' * (workers > 1)}")
+        size = f"{len(batches)} mini-batches {'by' if config.partition_keys else 'of'} {most}"
+        say(f"{count} {tally.noun}s in {size}, {workers} worker{'s' * (workers > 1)}")
         driver = Driver(config, arguments[0], batches, tally, report)
         driver.score()
         driver.write_output()

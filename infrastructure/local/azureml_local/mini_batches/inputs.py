@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 class InputError(Exception):
@@ -17,11 +18,18 @@ class InputError(Exception):
 
 @dataclass(frozen=True)
 class MiniBatch:
-    """Some files. `names` are what people are told, relative to the input."""
+    """Some files, or some rows of a table in a file of their own.
+
+    names: what people are told: files relative to the input, or which rows.  items: files or rows.
+    key: the values of the partition keys.
+    """
 
     number: int
     files: tuple[str, ...]
     names: tuple[str, ...]
+    items: int
+    key: dict[str, Any] | None = None
+    table: bool = False
 
 
 def find_files(root: str, *, recursive: bool) -> tuple[list[str], int]:
@@ -57,6 +65,7 @@ def split(files: list[str], root: str, size: int) -> list[MiniBatch]:
             number=start // size,
             files=tuple(files[start : start + size]),
             names=tuple(os.path.relpath(file, base) for file in files[start : start + size]),
+            items=len(files[start : start + size]),
         )
         for start in range(0, len(files), size)
     ]

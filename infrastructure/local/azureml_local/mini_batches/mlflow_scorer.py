@@ -37,17 +37,17 @@ class MlflowScorer:
 
         self._model = mlflow.pyfunc.load_model(self._path)
 
-    def run(self, files: list[str]) -> Result:
-        """The rows of all files. Raises FileError with the first file that can't be read or scored."""
+    def run(self, task: dict[str, Any]) -> Result:
+        """The rows of all files of a mini-batch. Raises FileError with the first file that can't be read or scored."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         rows = 0
-        for file in files:
+        for file in task["files"]:
             name = Path(file).name
             for number, predicted in enumerate(self._score(file, name)):
                 writer.writerow([number, *predicted, name])
                 rows += 1
-        return Result(text.getvalue(), rows, len(files))
+        return Result(text.getvalue(), rows, len(task["files"]))
 
     def shutdown(self) -> None:
         """Nothing to close."""

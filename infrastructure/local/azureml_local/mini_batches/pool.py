@@ -33,7 +33,13 @@ class Worker:
     def give(self, batch: MiniBatch, rows: Path) -> bool:
         """Hand a mini-batch over; False when the process is gone."""
         self.batch, self.since = batch, time.monotonic()
-        task = {"number": batch.number, "files": batch.files, "rows": str(rows)}
+        task = {
+            "number": batch.number,
+            "files": batch.files,
+            "rows": str(rows),
+            "table": batch.table,
+            "key": batch.key,
+        }
         try:
             self.tasks.write(json.dumps(task).encode() + b"\n")
             self.tasks.flush()

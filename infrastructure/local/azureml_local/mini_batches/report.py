@@ -70,8 +70,8 @@ class Report:
         tally = self._tally
         lines = [
             f"Mini-batches: {tally.done} of {tally.batches}, {len(tally.failures)} failed",
-            f"Files:        {tally.files}, {tally.failed_items} failed",
-            f"Rows:         {tally.rows}",
+            f"{tally.noun.capitalize() + 's:':<14}{tally.files}, {tally.failed_items} failed",
+            f"{'Results:' if tally.config.table else 'Rows:':<14}{tally.rows}",
             f"Seconds:      {time.monotonic() - started:.1f}",
         ]
         lines += [f"Failed:       {failure.sentence()}" for failure in tally.failures[:_LINES]]

@@ -6,6 +6,7 @@ Source: learn.microsoft.com/azure/machine-learning/how-to-batch-scoring-script.
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -13,10 +14,22 @@ from typing import Any
 
 from . import entry_script
 from .config import Config
+from .tables import read_rows
 
 
 class ScriptError(Exception):
     """The entry script is not one; the message says why."""
+
+
+class MiniBatchContext:
+    """What `run(mini_batch, mini_batch_context)` is told besides the mini-batch.
+
+    partition_key_value: the values of the partition keys by name, None without any.
+    """
+
+    def __init__(self, minibatch_index: int, partition_key_value: dict[str, Any] | None) -> None:
+        self.minibatch_index = minibatch_index
+        self.partition_key_value = partition_key_value
 
 
 class Script:
@@ -27,6 +40,7 @@ class Script:
         self._name = Path(config.script).name
         self._arguments = config.arguments
         self._module: ModuleType | None = None
+        self._wants_context = False
 
     def init(self) -> None:
         """Import the script and call `init()`."""
@@ -48,12 +62,16 @@ class Script:
                     f"The entry script '{self._name}' has no function {needed}(). It needs init() and run(mini_batch)."
                 )
         self._module = module
+        self._wants_context = len(inspect.signature(module.run).parameters) > 1
         module.init()
 
-    def run(self, files: list[str]) -> Any:
-        """What `run()` returns for these files."""
+    def run(self, task: dict[str, Any]) -> Any:
+        """What `run()` returns for these files, or the rows of a table."""
         assert self._module is not None
-        return self._module.run(files)
+        mini_batch = read_rows(task["files"][0]) if task["table"] else list(task["files"])
+        if self._wants_context:
+            return self._module.run(mini_batch, MiniBatchContext(task["number"], task["key"]))
+        return self._module.run(mini_batch)
 
     def shutdown(self) -> None:
         """Call `shutdown()`, if the script has one."""

@@ -43,7 +43,7 @@ class Failure:
 
 @dataclass
 class Tally:
-    """Counts of one job over `files` files in `batches` mini-batches."""
+    """Counts of one job over `files` files (of a table: rows) in `batches` mini-batches."""
 
     config: Config
     files: int
@@ -53,6 +53,10 @@ class Tally:
     failures: list[Failure] = field(default_factory=list)
 
     @property
+    def noun(self) -> str:
+        return "row" if self.config.table else "file"
+
+    @property
     def failed_items(self) -> int:
         return sum(failure.items for failure in self.failures)
 
@@ -60,17 +64,17 @@ class Tally:
         """Note a result; a failure when it has fewer elements than the mini-batch had files."""
         self.done += 1
         self.rows += rows
-        missing = len(batch.files) - count
-        if missing <= 0:
+        missing = batch.items - count
+        if missing <= 0 or batch.table:  # of a table, `run()` may as well return a summary
             return None
-        reason = f"run() returned {count} result{'s' * (count != 1)} for {len(batch.files)} files"
+        reason = f"run() returned {count} result{'s' * (count != 1)} for {batch.items} files"
         failure = Failure(batch, missing, reason, 0)
         self.failures.append(failure)
         return failure
 
     def failed(self, batch: MiniBatch, reason: str, tries: int) -> Failure:
         self.done += 1
-        failure = Failure(batch, len(batch.files), reason, tries)
+        failure = Failure(batch, batch.items, reason, tries)
         self.failures.append(failure)
         return failure
 
@@ -79,7 +83,7 @@ class Tally:
         config = self.config
         if NO_LIMIT < config.error_threshold < self.failed_items:
             return (
-                f"{_counted(self.failed_items, 'file')} of {self.files} failed, and error_threshold is "
+                f"{_counted(self.failed_items, self.noun)} of {self.files} failed, and error_threshold is "
                 f"{config.error_threshold}."
             )
         batches = len(self.failures)

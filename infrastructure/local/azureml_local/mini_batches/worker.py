@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
 def _run(scorer: Script | MlflowScorer, task: dict[str, Any]) -> dict[str, Any]:
     """Score one mini-batch; its rows go to the file `task["rows"]`."""
     try:
-        result = from_returned(scorer.run(list(task["files"])))
+        result = from_returned(scorer.run(task))
         with Path(task["rows"]).open("w", encoding="utf-8", newline="") as file:
             file.write(result.text)
     except BaseException as error:  # noqa: BLE001

@@ -112,21 +112,28 @@ def test_what_is_wrong_is_told_with_its_place(jobs: Jobs, settings: dict[str, An
     assert error.value.message.startswith(message)
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"partition_keys": ["day"]}, "partition_keys (jobs.count)"),
-        (
-            {"inputs": {"data": {"type": "mltable"}}},
-            "parallel steps over mltable data (jobs.count); a uri_folder works",
-        ),
-    ],
-)
-def test_what_is_not_done_here_is_refused(jobs: Jobs, settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(AzureError) as error:
-        read(jobs, node(jobs, component(jobs, **settings)))
+def test_partition_keys_need_a_table(jobs: Jobs) -> None:
+    with pytest.raises(AzureError, match="partition_keys over data that is not an mltable") as error:
+        read(jobs, node(jobs, component(jobs, partition_keys=["day"])))
     assert error.value.status == 501
-    assert message in error.value.message
+
+
+@pytest.mark.parametrize("keys", [["day", "shop"], '["day", "shop"]'])
+def test_a_table_is_dealt_out_by_bytes_or_by_keys(jobs: Jobs, keys: object) -> None:
+    table = {"inputs": {"data": {"type": "mltable"}}}
+    spec = read(jobs, node(jobs, component(jobs, **table)))
+    assert (spec.mini_batch_size, spec.partition_keys) == (1 << 20, ())
+    spec = read(jobs, node(jobs, component(jobs, **table, mini_batch_size=10240, partition_keys=keys)))
+    assert (spec.mini_batch_size, spec.partition_keys) == (10240, ("day", "shop"))
+
+
+def test_a_table_that_cannot_be_read_fails_the_step_and_says_why(jobs: Jobs) -> None:
+    uri = jobs.file("table/MLTable", "paths:\n  - file: ./a.csv\n").rpartition("/")[0]
+    given = node(jobs, component(jobs, inputs={"data": {"type": "mltable"}}))
+    given["inputs"] = {"data": {"job_input_type": "mltable", "uri": uri, "mode": "Direct"}}
+    run = asyncio.run(jobs.run(pipeline({"count": given})))
+    assert run.error is not None
+    assert run.error["message"] == ("Step 'count' failed. The table of input 'data': there is no file './a.csv'.")
 
 
 def test_a_step_runs_over_files_in_subfolders_too(jobs: Jobs, tmp_path: Path) -> None:

@@ -63,17 +63,17 @@ def test_an_input_with_files_in_subfolders_only_says_why_nothing_is_scored(tmp_p
 
 
 def test_the_file_that_the_reason_names_is_told_first() -> None:
-    batch = MiniBatch(3, ("/in/1.csv", "/in/11.csv"), ("1.csv", "11.csv"))
+    batch = MiniBatch(3, ("/in/1.csv", "/in/11.csv"), ("1.csv", "11.csv"), 2)
     assert Failure(batch, 2, "bad 11.csv", 4).sentence() == (
         "11.csv: bad 11.csv (mini-batch 3 with 1 other file, tried 4 times)"
     )
     assert Failure(batch, 2, "bad", 1).sentence() == "1.csv, 11.csv: bad (mini-batch 3)"
-    many = MiniBatch(0, tuple("abcdefghijkl"), tuple("abcdefghijkl"))
+    many = MiniBatch(0, tuple("abcdefghijkl"), tuple("abcdefghijkl"), 12)
     assert Failure(many, 12, "bad:", 1).sentence().startswith("a, b, c, d, e, f, g, h, i, j and 2 more: bad:")
 
 
 def test_no_limit_accepts_everything() -> None:
     config = Config(input="", scratch="", logs="", result="")
     tally = Tally(config, files=1, batches=1)
-    tally.failed(MiniBatch(0, ("a",), ("a",)), "bad", 1)
+    tally.failed(MiniBatch(0, ("a",), ("a",), 1), "bad", 1)
     assert tally.exceeded() is None
