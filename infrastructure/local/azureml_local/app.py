@@ -27,7 +27,6 @@ from .services import MICROSOFTS, Services
 from .tokens import ARM_AUDIENCES, ML_AUDIENCES, TokenError
 
 log = logging.getLogger("azureml_local.requests")
-STUDIO = "ml.azure.com"
 
 # In the order of their dependence; each has install(services).
 PARTS = (
@@ -52,6 +51,7 @@ PARTS = (
     "batch",
     "online",
     "arm_deletion",
+    "studio",
 )
 
 _FAMILIES = (
@@ -66,6 +66,7 @@ _FAMILIES = (
     ("*.api.azureml.ms", Host.API),
     ("*.experiments.azureml.net", Host.REGION),
     ("*.inference.ml.azure.com", Host.INFERENCE),
+    ("ml.azure.com", Host.STUDIO),
     ("token.actions.githubusercontent.com", Host.GITHUB_OIDC),
     ("127.0.0.1", Host.LOCAL),
     ("localhost", Host.LOCAL),
@@ -76,6 +77,7 @@ _AUDIENCES = {
     Host.ARM: ARM_AUDIENCES,
     Host.API: ARM_AUDIENCES | ML_AUDIENCES,
     Host.REGION: ARM_AUDIENCES | ML_AUDIENCES,
+    Host.STUDIO: ARM_AUDIENCES | ML_AUDIENCES,
 }
 
 
@@ -92,17 +94,6 @@ def host_family(netloc: str) -> Host | None:
 def _shown(request: Request) -> str:
     """The URL for the log: without its query, which may be a signature."""
     return str(request.url.replace(query=""))
-
-
-def _not_served(host: str) -> AzureError:
-    if host.partition(":")[0].lower() == STUDIO:
-        return AzureError(
-            501,
-            "NotImplementedLocally",
-            f"The studio ({STUDIO}) and the API behind its pages are not part of the local workspace. `az ml`, the SDK "
-            "and the REST API of management.azure.com show and do what is there.",
-        )
-    return AzureError(421, "UnknownHost", f"'{host}' is not served here.")
 
 
 def install_parts(services: Services) -> None:
@@ -151,7 +142,7 @@ class Application:
         services = self.services
         family = host_family(request.headers.get("host", ""))
         if family is None:
-            return _not_served(request.headers.get("host", "")).response()
+            return AzureError(421, "UnknownHost", f"'{request.headers.get('host', '')}' is not served here.").response()
         if services.faults is None:
             return await self._right_answer(request, family)
         if fault := await services.faults.response_for(request, family):
@@ -236,4 +227,6 @@ class Application:
         called = f"{request.method} {request.headers.get('host', '')}{request.url.path}"
         if family is Host.ARM and (why := other_services.refusal(request.url.path)):
             return AzureError(501, "NotImplementedLocally", f"{called}: {why}").response()
+        if family is Host.STUDIO:
+            called += " (of the studio, it has pages of jobs and online endpoints only)"
         return not_implemented(called).response()

@@ -1,4 +1,4 @@
-"""`azureml-local up | down | status | logs | env | reset | run | demo | fault`.
+"""`azureml-local up | down | status | logs | env | reset | run | demo | fault | open`.
 
 Exit codes: 0 done; 1 it failed (the message says why); 2 wrong usage; 3 not running (status, logs --follow, env);
 130 interrupted.
@@ -26,6 +26,7 @@ from . import (
     tools,
 )
 from .paths import StatePaths
+from .studio import viewer
 
 
 def _say(text: str) -> None:
@@ -149,6 +150,11 @@ def fault(paths: StatePaths, arguments: argparse.Namespace) -> int:
     return faults_command.run(paths, arguments)
 
 
+def open_(paths: StatePaths, arguments: argparse.Namespace) -> int:
+    """Show the pages of jobs and endpoints in the browser, until Ctrl-C."""
+    return viewer.run(paths, arguments)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="azureml-local", description=__doc__.splitlines()[0] if __doc__ else None)
@@ -177,6 +183,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--all", action="store_true", help="remove built tools and environments too")
     _add_run(add("run", run))
     faults_command.add_arguments(add("fault", fault))
+    viewer.add_arguments(add("open", open_))
     add("demo", demo).add_argument("model", nargs="?", default="taxi", help="a model of this repository (taxi)")
     return top
 

@@ -40,6 +40,7 @@ class Host(enum.Enum):
     API = "*.api.azureml.ms"
     REGION = "*.experiments.azureml.net"
     INFERENCE = "*.inference.ml.azure.com"
+    STUDIO = "ml.azure.com"
     EXTENSIONS = "the extension index"
     GITHUB_OIDC = "token.actions.githubusercontent.com"
     LOCAL = "127.0.0.1"
