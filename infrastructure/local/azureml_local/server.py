@@ -44,7 +44,7 @@ async def serve(paths: StatePaths, config: settings.Settings, lock: StateLock) -
         port=config.server_port,
         log_config=None,
         access_log=False,
-        http=http_protocol.Protocol,
+        http=http_protocol.HttpProtocol,
         lifespan="off",
         server_header=False,
         proxy_headers=False,

@@ -12,9 +12,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .http_direct import Handling
 from .paths import StatePaths
 from .reserve import Reserve
-from .routing import RegistryRef, Routes, WorkspaceRef
+from .routing import Host, RegistryRef, Routes, WorkspaceRef
 from .settings import Settings, workspace_id
 from .store import Clock, Document, ResourceStore, utc_now
 
@@ -44,6 +45,7 @@ class Services:
     tokens: Tokens
     clock: Clock = utc_now
     routes: Routes = field(default_factory=Routes)
+    direct: dict[Host, Handling] = field(default_factory=dict)  # hosts whose requests need not become ASGI's
     on_start: list[Hook] = field(default_factory=list)
     on_stop: list[Hook] = field(default_factory=list)
     on_workspace: list[Callable[[Document], None]] = field(default_factory=list)  # called with each workspace made

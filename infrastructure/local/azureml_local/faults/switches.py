@@ -57,6 +57,11 @@ class Faults:
         """Every fault that was switched on and not cleared, with how often it hit."""
         return list(self._faults)
 
+    @property
+    def on(self) -> bool:
+        """Whether any was switched on and not cleared."""
+        return bool(self._faults)
+
     def live(self, kind: str) -> bool:
         return any(fault.live for fault in self._faults if fault.kind == kind)
 

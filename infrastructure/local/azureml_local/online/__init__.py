@@ -4,10 +4,14 @@ endpoints.py, deployments.py     their REST face;  *_rules.py, durations.py: wha
 plan.py, layout.py               what a deployment runs, and where its files lie;  mlflow_*.py: models without code
 manager.py                       all endpoints of the state folder, and how they come back after a restart
 runtime.py, instance.py          a deployment's servers;  launcher.py: what runs in their environment;  logs.py
-router.py, backend.py, body.py, upstream.py, access.py    a request's way to a server: who may, which, when, and back
+exchange.py                      a request's way to a server and back; access.py: who may; router.py: which deployment;
+                                 backend.py: when;  body.py, upstream.py: the bytes;  refusals.py: what if not
+asgi.py                          requests by the front door; most come straight from the connection (http_direct.py)
 """
 
 from __future__ import annotations
+
+import functools
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,6 +20,8 @@ from azureml_local.routing import Host
 from azureml_local.services import Services
 
 from . import deployments, endpoints
+from .asgi import Answer
+from .exchange import Exchange
 from .manager import OnlineManager
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
@@ -27,8 +33,10 @@ def install(services: Services) -> None:
     endpoints.install(services, manager)
     deployments.install(services, manager)
 
+    services.direct[Host.INFERENCE] = functools.partial(Exchange, manager.router)
+
     async def route(request: Request) -> Response:
-        return manager.router.answer(request)
+        return Answer(manager.router, request)
 
     for method in _METHODS:  # the router checks keys and tokens itself
         services.routes.add(Host.INFERENCE, method, "/{path:path}", authenticated=False)(route)

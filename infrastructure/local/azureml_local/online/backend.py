@@ -77,20 +77,27 @@ class Backend:
         self.timeout = timeout
         self.changed()
 
-    async def acquire(self, deadline: float) -> Target:
-        """A turn on an instance; `release` it. deadline: on the loop's clock.
+    def take(self) -> Target | None:
+        """A turn on an instance, if one is free now; `release` it. None: `acquire` waits for one.
 
-        Raises TooManyRequestsError, NotReadyError, or asyncio.TimeoutError when no turn came in time.
+        Raises TooManyRequestsError or NotReadyError.
         """
         if self.pending >= self.limit:
             raise TooManyRequestsError
         target = None if self._waiting else self._free()
-        if target is None:
-            target = await self._turn(deadline)
-        else:
+        if target is not None:
             target.in_flight += 1
             self.pending += 1
+        elif not any(target.ready for target in self.targets):
+            raise NotReadyError(starting=self.starting)
         return target
+
+    async def acquire(self, deadline: float) -> Target:
+        """A turn on an instance, waited for; `release` it. deadline: on the loop's clock.
+
+        Raises TooManyRequestsError, NotReadyError, or asyncio.TimeoutError when no turn came in time.
+        """
+        return self.take() or await self._turn(deadline)
 
     def release(self, target: Target) -> None:
         """The request is answered, or given up."""
@@ -125,8 +132,6 @@ class Backend:
         return best
 
     async def _turn(self, deadline: float) -> Target:
-        if not any(target.ready for target in self.targets):
-            raise NotReadyError(starting=self.starting)
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[Target] = loop.create_future()
         timer = loop.call_at(deadline, _expire, waiter)

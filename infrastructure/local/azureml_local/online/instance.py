@@ -24,7 +24,7 @@ from azureml_local.jobs import processes
 
 from .backend import Target
 from .deployment_rules import Probe
-from .upstream import Connection
+from .upstream import ask
 
 log = logging.getLogger("azureml_local.online")
 
@@ -174,24 +174,11 @@ class Instance:
 
     async def _probe(self, seconds: float) -> bool:
         """Whether the server answers `GET /` with 200 in time: it does once init() has ended."""
-        loop = asyncio.get_running_loop()
-        connection: Connection | None = None
+        deadline = asyncio.get_running_loop().time() + seconds
         try:
-            connection = self.target.pool.connection()
-            timer = loop.call_later(seconds, connection.fail, asyncio.TimeoutError())
-            try:
-                await connection.send(b"GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
-                await connection.head()
-                while not connection.done:
-                    await connection.chunk()
-            finally:
-                timer.cancel()
+            return await ask(self.target.pool, b"GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n", deadline) == 200
         except (OSError, asyncio.TimeoutError):
             return False
-        finally:
-            if connection is not None:
-                self.target.pool.give_back(connection)
-        return connection.status == 200
 
     # -- looking after it ----------------------------------------------------------------------------------------
 

@@ -1,24 +1,32 @@
-"""The way of a request: which deployment, what the instance gets, what the caller gets. Instances are sockets here."""
+"""The way of a request: which deployment, what the instance gets, what the caller gets. Instances are sockets here.
+
+Each test goes both ways: straight from the connection, and by the front door, as requests do while a fault is on.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import collections
+import functools
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from azureml_local.http_direct import Handling
+from azureml_local.online import asgi
 from azureml_local.online.access import KEY, Guard, Keys
 from azureml_local.online.backend import Backend, Target
+from azureml_local.online.exchange import Exchange
 from azureml_local.online.router import EndpointRoute, Router, choose
+from support.http_front import protocols
 from support.local_server import Server, make_server
 
 HOST = "taxi.westeurope.inference.ml.azure.com"
@@ -70,6 +78,11 @@ async def _body(head: bytes, reader: asyncio.StreamReader) -> bytes:
     return await reader.readexactly(int(length)) if length else b""
 
 
+@pytest.fixture(params=["straight", "front door"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Endpoint, "straight", request.param == "straight")
+
+
 @dataclass
 class Endpoint:
     """An endpoint `taxi` with instances behind its deployments, and a client for it."""
@@ -77,14 +90,18 @@ class Endpoint:
     router: Router
     backends: Mapping[str, Backend]
     server: Server
+    port: int = 0
+    straight: ClassVar[bool] = True
 
-    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.router.answer(Request(scope))(scope, receive, send)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await asgi.Answer(self.router, Request(scope))(scope, receive, send)
+
+    def direct(self, host: str) -> Handling | None:
+        return functools.partial(Exchange, self.router) if self.straight else None
 
     async def call(self, method: str = "POST", path: str = "/score", **options: Any) -> httpx.Response:
         headers = {**AUTH, **options.pop("headers", {})}
-        transport = httpx.ASGITransport(app=self.app)
-        async with httpx.AsyncClient(transport=transport, base_url=f"https://{HOST}") as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", verify=False) as client:
             return await client.request(method, path, headers=headers, **options)
 
 
@@ -109,8 +126,12 @@ async def endpoint(
         backends[name].replace([Target(instance.port, ready=True)], concurrency=100, timeout=timeout)
     guard = Guard(KEY, HOST, Keys("key", "other"), server.services.tokens)
     router.endpoints["taxi"] = EndpointRoute("taxi", guard, traffic, mirror, backends)
+    taxi = Endpoint(router, backends, server)
+    front = await asyncio.get_running_loop().create_server(protocols(taxi), "127.0.0.1", 0)
+    listening.append(front)
+    taxi.port = front.sockets[0].getsockname()[1]
     try:
-        yield Endpoint(router, backends, server)
+        yield taxi
     finally:
         for backend in backends.values():
             for target in backend.targets:
@@ -336,11 +357,53 @@ def test_an_answer_that_breaks_off_breaks_off_for_the_caller(tmp_path: Path) -> 
 
     async def check() -> None:
         async with endpoint(tmp_path, {"blue": Instance(half)}) as taxi:
-            with pytest.raises(ConnectionAbortedError, match="the server's answer broke off"):
+            with pytest.raises(httpx.TransportError):
                 await taxi.call()
             assert taxi.backends["blue"].pending == 0
 
     asyncio.run(check())
+
+
+def test_large_requests_wait_for_a_turn_and_are_held_up_meanwhile(tmp_path: Path) -> None:
+    async def check() -> None:
+        blue = Instance()
+        async with endpoint(tmp_path, {"blue": blue}) as taxi:
+            backend = taxi.backends["blue"]
+            backend.replace(backend.targets, concurrency=1, timeout=5)
+            busy = backend.take()
+            assert busy is not None
+            asked = asyncio.create_task(taxi.call(content=b"x" * 6_000_000))
+            while backend.pending < 2:
+                await asyncio.sleep(0.01)
+            refused = await taxi.call()
+            backend.release(busy)
+            assert (await asked).status_code == 200
+            assert backend.pending == 0
+        assert refused.status_code == 429
+        assert blue.bodies == [b"x" * 6_000_000]
+
+    asyncio.run(check())
+
+
+def test_a_caller_that_leaves_gives_its_turn_back_when_its_request_was_not_whole(tmp_path: Path) -> None:
+    async def check() -> None:
+        blue = Instance()
+        async with endpoint(tmp_path, {"blue": blue}) as taxi:
+            backend = taxi.backends["blue"]
+            _, writer = await asyncio.open_connection("127.0.0.1", taxi.port)
+            head = (
+                f"POST /score HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer key\r\nContent-Length: 9000000\r\n\r\n"
+            )
+            writer.write(head.encode() + b"x" * 3_000_000)
+            while backend.pending < 1:
+                await asyncio.sleep(0.01)
+            writer.close()
+            while backend.pending:
+                await asyncio.sleep(0.01)
+            assert backend.targets[0].in_flight == 0
+        assert blue.bodies == []
+
+    asyncio.run(asyncio.wait_for(check(), 10))
 
 
 def test_head_has_no_body(tmp_path: Path) -> None:
