@@ -151,16 +151,50 @@ def test_a_commit_that_does_not_exist_is_named(caller: Path, suite: Path, tmp_pa
     assert "::error::team/models has no branch, tag or commit 'nosuchbranch'." in done.stderr
 
 
-@pytest.mark.parametrize("target", [".", "../beside", "/tmp"])
-def test_nothing_is_written_over_or_outside_the_workspace(
-    caller: Path, suite: Path, tmp_path: Path, target: str
-) -> None:
+def test_a_ref_without_a_path_replaces_the_workspace(caller: Path, suite: Path, tmp_path: Path) -> None:
+    """As `ref: ${{ github.head_ref }}` and its like, empty or not; the commit at hand is the working tree."""
+    git(caller, "checkout", "--quiet", "-b", "other")
+    (caller / "README.md").write_text("other")
+    git(caller, "commit", "--quiet", "--all", "-m", "second")
+    git(caller, "checkout", "--quiet", "main")
+    (caller / ".gitignore").write_text("ignored.txt\n")
+    git(caller, "add", "--all")
+    git(caller, "commit", "--quiet", "-m", "third")
+    for name in ("new.txt", "ignored.txt", "README.md"):
+        (caller / name).write_text("not committed")
+    (caller / ".github" / "workflows" / "call.yml").write_text(CALLER + "# changed")
+    folder = known(caller, "call.yml", suite, tmp_path / "run").parent
+    workspace = folder / "workspace"
+    workspace.mkdir()
+    (workspace / "left.txt").write_text("")
+    here = [".github/workflows/call.yml", ".gitignore", "README.md", "new.txt"]
+    for ref, text, there in (
+        ("", "not committed", here),
+        ("main", "not committed", here),
+        ("other", "other", [".github/workflows/call.yml", "README.md"]),
+    ):
+        done = checkout(folder, ref=ref, target=".")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "is in the workspace" in done.stdout
+        assert (workspace / "README.md").read_text() == text
+        assert files(workspace) == there
+
+
+def test_the_working_tree_beside_the_workspaces_files(caller: Path, suite: Path, tmp_path: Path) -> None:
+    folder = known(caller, "call.yml", suite, tmp_path / "run").parent
+    (caller / "README.md").unlink()
+    assert checkout(folder, repository="team/models", target="again").returncode == 0
+    assert files(folder / "workspace") == ["again/.github/workflows/call.yml"]
+
+
+@pytest.mark.parametrize("target", ["../beside", "/tmp", "../../caller"])
+def test_nothing_is_written_outside_the_workspace(caller: Path, suite: Path, tmp_path: Path, target: str) -> None:
     folder = known(caller, "call.yml", suite, tmp_path / "run").parent
     (folder / "workspace").mkdir()
     (folder / "workspace" / "mine.txt").write_text("")
     done = checkout(folder, target=target)
     assert done.returncode == 1
-    assert "is not below" in done.stderr
+    assert "is not in '" in done.stderr
     assert (folder / "workspace" / "mine.txt").is_file()
 
 

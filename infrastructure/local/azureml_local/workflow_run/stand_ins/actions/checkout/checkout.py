@@ -1,9 +1,13 @@
 """Check out what `checkouts.json` of the run's folder knows, as actions/checkout lays it out.
 
 repository   ref     what comes
-empty        empty   the repository that the workflow itself comes from (`job.workflow_repository` is empty here)
+empty        empty   with `path`: the repository of a called workflow (`job.workflow_repository` is empty here)
 the run's    given   that commit of the run's repository, a clone
+the run's    empty   its working tree, with the changes that are not committed
 another      any     the folder that is mapped for it
+
+Without `path` it replaces what is in the workspace. There the commit at hand, by whatever name, is the working tree: a
+workflow that says `ref: ${{ github.head_ref }}` is to be tried before it is committed, as one that says nothing.
 """
 
 from __future__ import annotations
@@ -52,22 +56,51 @@ def copy(source: Path, target: Path, folders: list[Path]) -> None:
             shutil.copy2(file, target / name)
 
 
+def empty(folder: Path) -> None:
+    """A folder with nothing in it, or none; the folder itself may be in use."""
+    for child in folder.glob("*"):
+        if child.is_dir() and not child.is_symlink():
+            shutil.rmtree(child, ignore_errors=True)
+        else:
+            child.unlink()
+
+
+def bring_changes(source: Path, target: Path, folders: list[Path]) -> None:
+    """What differs from the commit in the repository's working tree: changed, new and deleted files."""
+    changed = git("-C", str(source), "diff", "--name-only", "-z", "HEAD")
+    new = git("-C", str(source), "ls-files", "-z", "--others", "--exclude-standard")
+    for name in filter(None, f"{changed}\0{new}".split("\0")):
+        if folders and not wanted(Path(name), folders):
+            continue
+        (target / name).unlink(missing_ok=True)
+        if (source / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source / name, target / name)
+
+
 def main() -> None:
     known = json.loads((Path(os.environ["AZUREML_LOCAL_RUN_FOLDER"]) / "checkouts.json").read_text())
     repository, ref = os.environ["REPOSITORY"], os.environ["REF"]
     folders = [Path(line.strip().strip("/")) for line in os.environ["SPARSE"].splitlines() if line.strip()]
     workspace = Path(os.environ["GITHUB_WORKSPACE"]).resolve()
     target = (workspace / os.environ["TARGET"]).resolve()
-    if workspace not in target.parents:
-        sys.exit(f"::error::Repository path '{target}' is not below '{workspace}'; give `path`.")
-    shutil.rmtree(target, ignore_errors=True)
+    source = Path(known["repository"])
+    root = target == workspace
+    if (not root and workspace not in target.parents) or target == source.resolve():
+        sys.exit(f"::error::Repository path '{target}' is not in '{workspace}'; give another `path`.")
+    empty(target)
     commit = ""
-    if repository in ("", known["name"]) and ref:
-        git("clone", "--quiet", "--no-checkout", known["repository"], str(target))
+    if repository in ("", known["name"]) and (ref or repository or root or not known["own"]):
+        git("clone", "--quiet", "--no-checkout", str(source), str(target))
         if folders:
             git("-C", str(target), "sparse-checkout", "set", *map(str, folders))
-        commit = find(target, ref) or sys.exit(f"::error::{known['name']} has no branch, tag or commit '{ref}'.")
+        present = git("-C", str(source), "rev-parse", "HEAD")
+        commit = find(target, ref) if ref else present
+        if not commit:
+            sys.exit(f"::error::{known['name']} has no branch, tag or commit '{ref}'.")
         git("-C", str(target), "checkout", "--quiet", "--detach", commit)
+        if not ref or (root and commit == present):
+            bring_changes(source, target, folders)
     elif not repository and known["own"]:
         copy(Path(known["own"]), target, folders)
     elif folder := known["others"].get(f"{repository}@{ref}") or known["others"].get(repository):
@@ -78,7 +111,7 @@ def main() -> None:
             "map a folder with --local-repository OWNER/REPO@REF=FOLDER."
         )
     what = " ".join(word for word in (repository or "The workflow's own repository", commit or ref) if word)
-    print(f"{what} is in {target.relative_to(workspace)}")
+    print(f"{what} is in {'the workspace' if root else target.relative_to(workspace)}")
     with Path(os.environ["GITHUB_OUTPUT"]).open("a") as output:
         output.write(f"commit={commit}\n")
 
