@@ -79,6 +79,11 @@ def parse(services: Services, workspace: WorkspaceRef, text: str) -> Reference |
     return None
 
 
+def labelled(text: str) -> bool:
+    """Whether a reference says what it means by a label, which means another version some day."""
+    return "/labels/" in text or bool((match := _SHORT.fullmatch(text)) and match["label"])
+
+
 def _check_label(text: str, label: str | None) -> None:
     if label is not None and label.lower() not in _LABELS:
         raise bad_request(f"'{text}': the label '{label}' is not known. Use a version, or '@latest'.")

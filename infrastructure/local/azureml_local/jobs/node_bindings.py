@@ -69,8 +69,7 @@ class BindingReader:
             if not port.is_data:
                 self._problems.add(where, f"must be of type {port.type}, but data of type {kind} was given")
                 return None
-            value = Data(str(text), kind, mode)
-            self._problems.check_data(self._services, self._workspace, value, where)
+            value = self._problems.check_data(self._services, self._workspace, Data(str(text), kind, mode), where)
             return Binding(value, mode)
         if text is None:
             return None

@@ -138,8 +138,8 @@ class _Planner:
                 if not given.get("uri"):
                     self._problems.add(where, "a data input needs a path")
                     continue
-                values[name] = Data(str(given["uri"]), kind, mode_of(given.get("mode")))
-                self._problems.check_data(self._services, self._workspace, values[name], where)
+                value = Data(str(given["uri"]), kind, mode_of(given.get("mode")))
+                values[name] = self._problems.check_data(self._services, self._workspace, value, where)
             else:
                 self._problems.add(where, f"type '{kind}' is not one of literal, {', '.join(sorted(DATA_TYPES))}")
         return values

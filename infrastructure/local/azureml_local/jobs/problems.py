@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from azureml_local.assets.references import labelled
 from azureml_local.errors import AzureError, bad_request
 from azureml_local.routing import WorkspaceRef
 from azureml_local.services import Services
 
 from . import references
 from .references import UnknownReferenceError
-from .values import MODEL_TYPES, Value
+from .values import MODEL_TYPES, Data, Value
 
 
 class Problems:
@@ -37,14 +40,22 @@ class Problems:
         error.details = [*details] if len(details) > 1 else None
         raise error
 
-    def check_data(self, services: Services, workspace: WorkspaceRef, value: Value, where: str) -> None:
-        """A data asset or model that is referred to must be there. Plain URIs are looked at when the step runs."""
+    def check_data(self, services: Services, workspace: WorkspaceRef, value: Value, where: str) -> Value:
+        """A data asset or model that is referred to must be there. Plain URIs are looked at when the step runs.
+
+        Returns the value, a label in it replaced by the version that it means now: the job, and what reuses its
+        outputs, keeps to that one.
+        """
         uri = getattr(value, "uri", "")
         for collection in ("data", "models"):
             named = collection == "models" if getattr(value, "type", "") in MODEL_TYPES else collection == "data"
             short = uri.startswith("azureml:") and not uri.startswith(("azureml://", "azureml:/"))
             if references.is_asset_id(uri, collection) or (short and named):
                 try:
-                    references.asset(services, workspace, uri, collection)
+                    asset = references.asset(services, workspace, uri, collection)
                 except UnknownReferenceError as error:
                     self.add(where, str(error))
+                else:
+                    if labelled(uri) and isinstance(value, Data):
+                        return replace(value, uri=asset.id)
+        return value

@@ -97,6 +97,7 @@ def install(services: Services, manager: OnlineManager) -> None:
         refuse_if_busy(endpoint, old)
         properties, count = deployment_rules.checked(body, old)
         name = old["name"] if old else name
+        properties = plan.settled(services, workspace_of(request), properties)
         wanted = plan.make(services, workspace_of(request), endpoint["name"], name, properties, count)
         notes = notes_on(endpoint, properties)
         document = store.put(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from azureml_local import uris
-from azureml_local.assets import codes, environments, models, versions
+from azureml_local.assets import codes, environments, models, references, versions
 from azureml_local.errors import AzureError, bad_request
 from azureml_local.routing import WorkspaceRef
 from azureml_local.services import Services
@@ -108,6 +108,15 @@ def make(
         liveness=deployment_rules.probe(properties["livenessProbe"], "livenessProbe"),
         readiness=deployment_rules.probe(properties["readinessProbe"], "readinessProbe"),
     )
+
+
+def settled(services: Services, workspace: WorkspaceRef, properties: Document) -> Document:
+    """The properties with the versions that labels mean now: a deployment keeps to what it was made of."""
+    found = dict(properties)
+    for field, kind in (("model", models.KIND), ("environmentId", environments.KIND)):
+        if references.labelled(str(properties.get(field) or "")):
+            found[field] = versions.resolve(services, kind, workspace, str(properties[field]))["id"]
+    return found
 
 
 def _check_without_code(model: ModelFiles | None, environment: Environment | None) -> None:

@@ -140,7 +140,7 @@ def discovery_document(services: Services, registry: RegistryRef) -> Document:
         "resourceGroup": registry.group,
         "workspaceName": None,
         "primaryRegionResourceProviderUri": f"https://cert-{location}.experiments.azureml.net/",
-        "registryFqdns": {region: {"uri": f"{registry.name}.registry.{region}.api.azureml.ms"} for region in regions},
+        "registryFqdns": {region: {"uri": f"cert-{region}.experiments.azureml.net"} for region in regions},
     }
 
 

@@ -47,10 +47,14 @@ def _copy(services: Services, registry: RegistryRef, path: Path, name: str) -> s
     container = uploads.fresh_container(services, registry)
     blob = path.name or name
     target = services.blobs.path(container, blob)
-    if path.is_dir():
-        shutil.copytree(path, target, symlinks=True)
-    else:
-        shutil.copy2(path, target)
+    try:
+        if path.is_dir():
+            shutil.copytree(path, target, ignore_dangling_symlinks=True)  # links are followed: nothing leads back
+        else:
+            shutil.copy2(path, target)
+    except BaseException:
+        services.blobs.drop_containers(container)
+        raise
     return services.blobs.url(container, blob)
 
 

@@ -13,6 +13,8 @@ from azureml_local import uris
 from azureml_local.assets import components, environments
 from azureml_local.errors import AzureError
 from azureml_local.jobs import references
+from azureml_local.jobs.problems import Problems
+from azureml_local.jobs.values import Data
 from azureml_local.online import plan
 from azureml_local.routing import REGION_PREFIX
 from support.local_server import ARM
@@ -279,6 +281,23 @@ def test_jobs_and_deployments_use_what_is_in_a_registry(shared: Registry) -> Non
     ):
         with pytest.raises(references.UnknownReferenceError, match=message):
             references.asset(services, workspace, reference, "models")
+
+
+def test_a_label_is_settled_when_a_job_or_a_deployment_is_made(shared: Registry) -> None:
+    services, workspace = shared.storage.services, shared.storage.workspace
+    latest = f"{REGISTRY}/models/shared/labels/latest"
+    problems = Problems()
+    value = problems.check_data(services, workspace, Data(latest, "custom_model"), "inputs.m")
+    made = plan.settled(services, workspace, {"model": latest, "environmentId": None})
+    shared.share(to="shared:8")
+    assert value == Data(f"{REGISTRY}/models/shared/versions/7", "custom_model")
+    assert made == {"model": f"{REGISTRY}/models/shared/versions/7", "environmentId": None}
+    assert plan.settled(services, workspace, {"model": latest})["model"].endswith("/versions/8")
+    assert plan.settled(services, workspace, {"model": "azureml:taxi@latest"})["model"].endswith(
+        "/models/taxi/versions/1"
+    )
+    assert problems.check_data(services, workspace, Data(f"{REGISTRY}/data/no/labels/latest", "uri_file"), "inputs.d")
+    assert problems.found == [("inputs.d", "Could not find data asset 'no' in registry 'ours'.")]
 
 
 def test_a_component_in_a_registry_refers_to_registries_only(registry: Registry) -> None:
