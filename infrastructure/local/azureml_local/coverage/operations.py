@@ -103,6 +103,7 @@ def area_and_name(route: Route) -> tuple[str, str]:
         Host.LOGIN: "Microsoft Entra ID",
         Host.GITHUB_OIDC: "GitHub's ID tokens",
         Host.EXTENSIONS: "The index of az extensions",
+        Host.STUDIO: "Pages at ml.azure.com",
         Host.LOCAL: "The azureml-local command's own line (127.0.0.1, with a key)",
     }
     return (areas[route.host] if route.host in areas else _of_api(route)), _words(route)
