@@ -505,6 +505,14 @@ FEATURES: tuple[Feature, ...] = (
     ),
     _works(
         "Workspaces",
+        "Pages at ml.azure.com: jobs with steps, metrics and logs; online endpoints; a list of both",
+        _UNIT + "studio/test_studio_pages.py::test_a_pipelines_page_shows_its_tree_and_leads_to_its_steps",
+        _UNIT + "studio/test_viewer.py::test_without_the_key_nothing_is_shown",
+        _WIRE + "test_studio.py::test_a_jobs_studio_link_leads_to_its_page",
+        note="by `azureml-local open`; nothing else of the studio",
+    ),
+    _works(
+        "Workspaces",
         "Template deployments that make one workspace, as `az ml workspace create` and the SDK send them",
         _ARM_DEPLOYMENTS + "test_the_workspace_of_a_template_is_made_and_what_stands_beside_it_is_not",
     ),

@@ -188,7 +188,7 @@ def tell(paths: StatePaths, config: Settings, model: str, version: tuple[str, st
         print(f"\n{each.name}\n" + "\n".join(f"  {line}" for line in lines))
     print("\n" + duration_table(paths, config, done))
     command = shown_path(Path(sys.argv[0]).absolute())
-    print("\nSummaries and full logs (their links to ml.azure.com are Azure's studio: it does not know this workspace)")
+    print(f"\nSummaries and full logs (their links to ml.azure.com open by `{command} open LINK`)")
     for each in done:
         print(f"  {each.name:<13}  {shown_path(each.folder)}/")
     print(f"""
