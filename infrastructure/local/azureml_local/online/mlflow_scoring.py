@@ -30,6 +30,8 @@ from mlflow.exceptions import MlflowException  # type: ignore[import-not-found,u
 
 _FORMS = "input_data, dataframe_split, dataframe_records, instances or inputs"
 _model: Any = None
+_types: dict[str, Any] = {}  # of the columns that the model's signature wants in a type of numbers, truths or times
+_takes_params = False
 
 
 class UnreadableError(ValueError):
@@ -37,9 +39,18 @@ class UnreadableError(ValueError):
 
 
 def init() -> None:
-    global _model  # noqa: PLW0603 - the inference server's contract
+    global _model, _types, _takes_params  # noqa: PLW0603 - the inference server's contract
     folder = os.path.join(os.environ["AZUREML_MODEL_DIR"], os.environ["MLFLOW_MODEL_FOLDER"])  # noqa: PTH118
     _model = mlflow.pyfunc.load_model(folder)
+    _types = _column_types(_model.metadata.get_input_schema())
+    _takes_params = "params" in inspect.signature(_model.predict).parameters
+
+
+def _column_types(schema: Any) -> dict[str, Any]:
+    if schema is None or schema.is_tensor_spec():
+        return {}
+    wanted = {spec.name: spec.type.to_pandas() for spec in schema.inputs if hasattr(spec.type, "to_pandas")}
+    return {name: kind for name, kind in wanted.items() if str(kind) != "object"}
 
 
 def run(raw_data: Any) -> Any:
@@ -96,16 +107,12 @@ def _table(given: dict[str, Any]) -> Any:
 
 def _typed(frame: Any) -> Any:
     """Columns in the types that the model's signature asks for: JSON knows one kind of number, and no dates."""
-    schema = _model.metadata.get_input_schema()
-    if schema is None or schema.is_tensor_spec():
-        return frame
-    for spec in schema.inputs:
-        if spec.name not in frame.columns or frame[spec.name].hasnans:
-            continue
-        wanted = getattr(spec.type, "to_pandas", None)
-        if wanted is not None and str(wanted()) != "object":
-            frame[spec.name] = frame[spec.name].astype(wanted())
-    return frame
+    changes = {
+        name: _types[name]
+        for name, kind in frame.dtypes.items()
+        if name in _types and kind != _types[name] and not frame[name].hasnans
+    }
+    return frame.astype(changes) if changes else frame
 
 
 def _arrays(given: Any) -> Any:
@@ -127,7 +134,7 @@ def _arrays(given: Any) -> Any:
 
 
 def _predict(data: Any, params: dict[str, Any] | None) -> Any:
-    if "params" in inspect.signature(_model.predict).parameters:
+    if _takes_params:
         return _model.predict(data, params=params)
     return _model.predict(data)
 

@@ -129,6 +129,20 @@ def test_what_a_server_finds_in_its_environment(plan: Plan, tmp_path: Path) -> N
     assert found["FROM_IMAGE"] == "1"
     assert found["PATH"].startswith("/env/bin:")
     assert "MLFLOW_MODEL_FOLDER" not in found
+    assert int(found["OMP_NUM_THREADS"]) >= 1
+    plan = replace(plan, variables={"OMP_NUM_THREADS": "7"})
+    assert layout.environment_variables(services, plan, laid, built)["OMP_NUM_THREADS"] == "7"
+
+
+@pytest.mark.parametrize(
+    ("instances", "variables", "cores", "threads"),
+    [(1, {}, 2, 1), (1, {}, 1, 1), (1, {}, 8, 4), (2, {}, 8, 2), (1, {"WORKER_COUNT": "2"}, 8, 2),
+     (8, {}, 8, 1), (1, {"WORKER_COUNT": "0"}, 8, 4), (1, {"WORKER_COUNT": "many"}, 8, 4)],
+)  # fmt: skip
+def test_workers_share_the_machines_cores_also_with_the_deployment_they_replace(
+    plan: Plan, instances: int, variables: dict[str, str], cores: int, threads: int
+) -> None:
+    assert layout.threads(replace(plan, instances=instances, variables=variables), cores) == threads
 
 
 @pytest.mark.parametrize(
