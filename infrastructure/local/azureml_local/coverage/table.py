@@ -39,6 +39,8 @@ _CLIENTS = (
     ("tests/wire/scripts/", "actions"),
     ("tests/wire/data_science/", "MLflow"),
     ("tests/wire/test_az_ml", "az ml"),
+    ("tests/wire/test_arm_deletion", "az ml"),
+    ("tests/wire/test_studio", "HTTP"),
     ("tests/wire/test_mlflow", "MLflow"),
     ("tests/wire/test_resilience", "HTTP"),
     ("tests/wire/test_environments_build", "unit"),
