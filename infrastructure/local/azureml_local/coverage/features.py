@@ -57,6 +57,8 @@ _PIPELINES = _UNIT + "jobs/test_pipeline_runs.py::"
 _REGISTRIES = _UNIT + "registries/test_registries.py::"
 _PLANS = _UNIT + "jobs/test_job_plans.py::"
 _SWEEPS = _UNIT + "jobs/test_sweeps.py::"
+_SCHEDULES = _UNIT + "schedules/test_schedules.py::"
+_SDK_SWEEPS = "test_sdk_sweeps.py::test_a_sweep_ends_early_a_table_is_scored_and_a_schedule_starts_it_again"
 _PARALLEL = _UNIT + "jobs/test_parallel_steps.py::"
 _ONLINE_API = _UNIT + "online/test_online_api.py::"
 _IDENTITY = _UNIT + "test_identity.py::"
@@ -116,35 +118,35 @@ FEATURES: tuple[Feature, ...] = (
         _PARALLEL + "test_a_component_with_the_settings_of_its_step_over_it",
         _WIRE + "test_batch_mlflow.py::test_a_pipeline_component_runs_as_a_pipeline_with_its_parallel_step",
     ),
-    _refused(
+    _works(
         _JOBS,
-        "Parallel steps by partition_keys",
-        _PARALLEL + "test_what_is_not_done_here_is_refused",
-        says="parallel steps with partition_keys",
+        "Parallel steps over an mltable: rows by size or by partition_keys, as pandas DataFrames",
+        _PARALLEL + "test_a_table_is_dealt_out_by_bytes_or_by_keys",
+        _WIRE + _SDK_SWEEPS,
+        note="tables of delimited, Parquet and JSON-lines files; of the transformations keep_columns, drop_columns, "
+        "take, skip, extract_columns_from_partition_format: others are an error that names them",
     ),
     _refused(
         _JOBS,
-        "Parallel steps over mltable data",
-        _PARALLEL + "test_what_is_not_done_here_is_refused",
-        says="parallel steps over mltable data",
+        "partition_keys over data that is no mltable",
+        _PARALLEL + "test_partition_keys_need_a_table",
+        says="partition_keys over data that is not an mltable",
     ),
     _works(
         _JOBS,
-        "Sweep jobs and steps: random and grid sampling",
+        "Sweep jobs and steps: random, grid and bayesian sampling; limits; the best trial's outputs",
         _SWEEPS + "test_the_best_trial_that_completed_is_the_sweeps_result",
         _SWEEPS + "test_a_sweep_step_hands_its_best_output_on",
+        _WIRE + _SDK_SWEEPS,
+        note="bayesian: the estimator of optuna, so its points are not Azure's; `rule: sobol` is told and ignored",
     ),
-    _refused(
+    _works(
         _JOBS,
-        "Sweeps with bayesian sampling",
-        _SWEEPS + "test_bayesian_sampling_is_not_pretended",
-        says="bayesian sampling",
-    ),
-    _ignored(
-        _JOBS,
-        "Early termination of sweeps",
-        _SWEEPS + "test_early_termination_is_ignored_with_a_warning",
-        note="every trial runs to its end",
+        "Early termination of sweeps: bandit, median stopping, truncation selection",
+        _UNIT + "jobs/test_early_termination.py::test_who_is_stopped",
+        _SWEEPS + "test_a_stopped_trial_is_canceled_and_the_others_go_on",
+        _WIRE + _SDK_SWEEPS,
+        note="judged each second by the metrics logged so far",
     ),
     *(
         _refused(_JOBS, what.capitalize(), _PLANS + "test_what_cannot_be_done_here_is_said", says=what)
@@ -222,7 +224,18 @@ FEATURES: tuple[Feature, ...] = (
         _PLANS + "test_what_is_ignored_is_said_once",
         note="steps are processes of this machine, under the workspace's own principal",
     ),
-    _refused(_JOBS, "Schedules", note="501: no route"),
+    _works(
+        _JOBS,
+        "Schedules of jobs: cron and recurrence, time zones, start and end, trigger, enable and disable",
+        _SCHEDULES + "test_a_schedule_starts_its_job_each_time_it_is_due",
+        _UNIT + "schedules/test_triggers.py::test_the_next_firings",
+        _WIRE + _SDK_SWEEPS,
+        note="they fire while the workspace runs; what was due while it was down is not made up for",
+    ),
+    *(
+        _refused(_JOBS, what.capitalize(), _SCHEDULES + "test_what_is_refused_is_not_kept", says=what)
+        for what in ("schedules of model monitors", "schedules of data imports")
+    ),
     _works(
         _DATA,
         "Inputs: literals, uri_file, uri_folder, mltable, mlflow_model, custom_model",
