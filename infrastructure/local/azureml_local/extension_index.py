@@ -33,6 +33,7 @@ NAME = "ml"
 VERSION = "2.42.0"
 DOWNLOAD_HOST = "azcliextensionsync.blob.core.windows.net"
 SOURCES = REPOSITORY / "infrastructure" / "local" / "az_ml"
+_PATCHES = 4  # the official extension has had no more in a minor version
 _SOURCE_SUFFIXES = {".py", ".json", ".yaml", ".typed"}
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold
 
@@ -147,14 +148,24 @@ def refresh(extensions: Path) -> str | None:
 
 
 def index(wheel: Wheel) -> dict[str, object]:
-    """The index document."""
+    """The index document. Earlier versions are in it: workflows pin them (`az extension add -n ml --version 2.14.1`).
+
+    There is one extension all the same, and `az version` says which; without a version az takes the highest.
+    """
     entry = {
         "downloadUrl": wheel.url,
         "filename": wheel.filename,
         "metadata": wheel.metadata,
         "sha256Digest": wheel.sha256,
     }
-    return {"formatVersion": "1", "extensions": {NAME: [entry]}}
+    major, minor, _ = map(int, VERSION.split("."))
+    short = {"name": NAME, "summary": "The same extension as the latest."}
+    earlier = [
+        {**entry, "metadata": {**short, "version": f"{major}.{number}.{patch}"}}
+        for number in range(minor)
+        for patch in range(_PATCHES)
+    ]
+    return {"formatVersion": "1", "extensions": {NAME: [*earlier, entry]}}
 
 
 def install(services: Services) -> None:

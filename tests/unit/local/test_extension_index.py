@@ -66,12 +66,23 @@ def test_the_repositorys_own_extension_requires_the_sdk_of_its_release() -> None
 
 def test_the_index_names_the_wheel_and_its_digest(sources: Path) -> None:
     wheel = build_wheel(sources, [])
-    (entry,) = index(wheel)["extensions"]["ml"]  # type: ignore[index]
+    entry = index(wheel)["extensions"]["ml"][-1]  # type: ignore[index]
     assert entry["sha256Digest"] == hashlib.sha256(wheel.content).hexdigest()
     assert entry["downloadUrl"] == f"https://azcliextensionsync.blob.core.windows.net/ml/{wheel.filename}"
     assert entry["metadata"]["azext.minCliCoreVersion"] == "2.75.0"
     assert (entry["metadata"]["name"], entry["metadata"]["version"]) == ("ml", "2.42.0")
     json.dumps(entry)
+
+
+def test_pinned_versions_are_there_and_none_is_later_than_the_one_there_is(sources: Path) -> None:
+    """`az extension add -n ml --version 2.14.1` stands in many workflows."""
+    wheel = build_wheel(sources, [])
+    entries = index(wheel)["extensions"]["ml"]  # type: ignore[index]
+    versions = [tuple(map(int, entry["metadata"]["version"].split("."))) for entry in entries]
+    assert {(2, 14, 1), (2, 20, 0), (2, 26, 1), (2, 37, 3)} <= set(versions)
+    assert max(versions) == versions[-1] == (2, 42, 0)
+    assert len(versions) == len(set(versions))
+    assert {(entry["downloadUrl"], entry["sha256Digest"]) for entry in entries} == {(wheel.url, wheel.sha256)}
 
 
 def test_an_installed_extension_of_older_sources_is_not_current(tmp_path: Path) -> None:
@@ -122,7 +133,7 @@ def test_the_official_extension_and_none_at_all_are_left_alone(tmp_path: Path) -
 def test_the_server_answers_the_index_and_its_download_to_anyone(tmp_path: Path) -> None:
     server = make_server(tmp_path, extension_index)
     answer = asyncio.run(server.call("GET", "https://aka.ms/azure-cli-extension-index-v1", token=""))
-    (entry,) = answer.json()["extensions"]["ml"]
+    *_, entry = answer.json()["extensions"]["ml"]
     wheel = asyncio.run(server.call("GET", entry["downloadUrl"], token=""))
     assert hashlib.sha256(wheel.content).hexdigest() == entry["sha256Digest"]
     other = asyncio.run(server.call("GET", entry["downloadUrl"].replace("2.42.0", "2.41.0"), token=""))

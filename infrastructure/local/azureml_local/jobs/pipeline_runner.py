@@ -148,12 +148,18 @@ class PipelineRunner:
                     "azureml.pipelinerunid": parent.name,
                     "azureml.rootpipelinerunid": parent.root,
                     "azureml.nodename": step.name,
-                    "azureml.moduleName": step.name,
+                    "azureml.moduleName": self._module(step),
                     **({"azureml.moduleid": component} if (component := _component(step)) else {}),
                 },
                 inputs={name: noted(value) for name, value in inputs.items()},
             )
         )
+
+    def _module(self, step: Step) -> str:
+        """The component's name, as its YAML says it; the step's own where it has none."""
+        document = self._engine.services.store.get(_component(step) or "") or {"properties": {}}
+        name = (document["properties"].get("componentSpec") or {}).get("name")
+        return str(name) if name and name != "azureml_anonymous" else step.name
 
     async def _reuse(self, step: Step, run: Run, former: Run, outputs: dict[str, Data]) -> dict[str, Data]:
         """The step is done already: its run completes at once, pointing to the run whose outputs it has."""

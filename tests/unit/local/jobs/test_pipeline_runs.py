@@ -274,6 +274,16 @@ def test_nested_pipelines_hand_inputs_down_and_outputs_up(jobs: Jobs) -> None:
     assert reader_command.split()[1] == inner_command.split()[3]
 
 
+def test_a_step_is_known_by_its_component(jobs: Jobs) -> None:
+    """Programs find a pipeline's steps by azureml.moduleName, the name in the component's YAML."""
+    named = {"command": "echo", "environment": f"azureml:{jobs.workspace.id}/environments/plain/versions/1"}
+    prepare = jobs.component("prepare", {**named, "type": "command", "name": "uci_heart_prepare"})
+    inline = jobs.component("inline", {**named, "type": "command", "name": "azureml_anonymous"})
+    asyncio.run(jobs.run(pipeline({"one": step(prepare), "two": step(inline)})))
+    names = {name: run.properties["azureml.moduleName"] for name, run in jobs.children().items()}
+    assert names == {"one": "uci_heart_prepare", "two": "two"}
+
+
 def test_a_pipeline_output_with_a_name_becomes_an_asset(jobs: Jobs) -> None:
     job = chain(jobs)
     job["outputs"] = {"model": {"jobOutputType": "uri_folder", "assetName": "kept", "assetVersion": "7"}}
