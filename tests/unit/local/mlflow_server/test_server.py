@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
+from azureml_local import tools
 from azureml_local.mlflow_server.server import MlflowServer, MlflowUnavailableError
 from azureml_local.tools import ToolError
 from support.local_server import make_server
@@ -127,6 +129,29 @@ def test_an_environment_that_cannot_be_built_is_told_and_tried_again(tmp_path: P
         await pid_of(server)
 
     run(tmp_path, CHILD, scenario, python)
+
+
+def test_a_stop_ends_the_installation_that_is_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def ensure(_paths: object, name: str, _say: object, stopped: threading.Event) -> Path:
+        assert name == "mlflow"
+        begun.set()
+        assert stopped.wait(30), "nobody stopped it"
+        ended.set()
+        raise ToolError("stopped while installing")
+
+    monkeypatch.setattr(tools, "ensure", ensure)
+    services = make_server(tmp_path).services
+
+    async def stop_early() -> None:
+        server = MlflowServer(services)
+        await server.start()
+        assert await asyncio.to_thread(begun.wait, 30)
+        await server.stop()
+        assert await asyncio.to_thread(ended.wait, 30)
+
+    asyncio.run(stop_early())
 
 
 def test_before_the_start_and_after_the_stop_it_says_so(tmp_path: Path) -> None:
