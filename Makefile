@@ -49,6 +49,10 @@ coverage-table: $(READY) ## write infrastructure/local/COVERAGE.md: what the loc
 docs: ## write docs/troubleshooting.md from the table of known failures
 	@PYTHONPATH=scripts:tests python3 -B -m support.troubleshooting
 
+.PHONY: pictures
+pictures: $(READY) ## the pictures of the pages, from a real demo and a second training
+	@$(BIN)/uv run --quiet --no-project --with rich==14.2.0 python tests/pictures.py
+
 .PHONY: bench
 bench: $(READY) ## ratios measured side by side in one run
 	@$(BIN)/python tests/bench.py

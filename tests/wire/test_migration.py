@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from azureml_local.paths import REPOSITORY
 from conftest import LocalWorkspace
+from support.az_shell import az_shell
 from support.pages import Page
 
 pytestmark = pytest.mark.wire
@@ -38,7 +40,8 @@ def said(workspace: LocalWorkspace, tmp_path_factory: pytest.TempPathFactory) ->
         (folder / name).symlink_to(REPOSITORY / name)
     lines = shell_lines()
     script = "set -eu\n" + "\n".join(f"echo; echo '{MARK}{index}'\n{line}" for index, line in enumerate(lines))
-    done = workspace.run("bash", "-c", script, check=False, cwd=folder)
+    with tempfile.TemporaryDirectory() as bin_folder, az_shell(workspace, Path(bin_folder)) as path:
+        done = workspace.run("bash", "-c", script, check=False, cwd=folder, PATH=path)
     parts = re.split(rf"^{MARK}\d+\n", done.stdout, flags=re.MULTILINE)[1:]
     assert done.returncode == 0, f"{lines[len(parts) - 1]}\n{parts[-1]}\n{done.stderr}"
     assert len(parts) == len(lines)

@@ -24,6 +24,17 @@ from .workflow_file import WorkflowError
 
 # Long enough to judge a step by some requests; a real rollout takes the workflow's default.
 SOAK_SECONDS = "3"
+NEXT = """
+What to try next
+  other settings, compared with this version; their names: `inputs:` in mlops/azureml/train/{model}_pipeline.yml
+    {command} run train --input model={model} --input set=inputs.NAME=VALUE
+  commands of your own, as on Azure
+    eval "$({command} env)"
+    az login --service-principal -u "$AZURE_CLIENT_ID" -p "$AZURE_CLIENT_SECRET" --tenant "$AZURE_TENANT_ID"
+    az configure --defaults group="$AZURE_RESOURCE_GROUP" workspace="$AZUREML_WORKSPACE_NAME"
+    az ml job list -o table
+  stop the workspace
+    {command} down"""
 
 
 def models() -> list[str]:
@@ -191,11 +202,4 @@ def tell(paths: StatePaths, config: Settings, model: str, version: tuple[str, st
     print(f"\nSummaries and full logs (their links to ml.azure.com open by `{command} open LINK`)")
     for each in done:
         print(f"  {each.name:<13}  {shown_path(each.folder)}/")
-    print(f"""
-What to try next
-  other settings, compared with this version; their names: `inputs:` in mlops/azureml/train/{model}_pipeline.yml
-    {command} run train --input model={model} --input set=inputs.NAME=VALUE
-  your own commands
-    eval "$({command} env)" && az ml job list -o table
-  stop the workspace
-    {command} down""")
+    print(NEXT.format(command=command, model=model))

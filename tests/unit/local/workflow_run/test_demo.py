@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from azureml_local import settings
-from azureml_local.paths import StatePaths
+from azureml_local.paths import REPOSITORY, StatePaths
 from azureml_local.settings import Settings
 from azureml_local.workflow_run import demo, facts
 from azureml_local.workflow_run.facts import PipelineStep
@@ -78,3 +78,11 @@ def test_a_failed_jobs_steps_are_listed(where: tuple[StatePaths, Settings], tmp_
         "  ✗ run-pipeline                failure  9.0s",
         "      Train                     failure  8.0s",
     ]
+
+
+def test_what_to_try_next_begins_as_the_readme_says() -> None:
+    readme = (REPOSITORY / "README.md").read_text()
+    told = [line.strip() for line in demo.NEXT.format(command=".venv/bin/azureml-local", model="taxi").splitlines()]
+    signing_in = [line for line in told if line.startswith(("eval", "az login", "az configure"))]
+    assert len(signing_in) == 3
+    assert "\n".join(signing_in) in readme
