@@ -24,7 +24,6 @@ from azureml_local.settings import Settings
 from azureml_local.tokens import Tokens
 
 STUDIO = "ml.azure.com"
-_COOKIE = "azureml-local-viewer"
 _KEPT = ("Content-Type", "Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Cache-Control")
 _SECONDS = 30.0
 
@@ -53,8 +52,11 @@ def handler(fetch: Fetch, key: str) -> type[http.server.BaseHTTPRequestHandler]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            own = f"127.0.0.1:{self.connection.getsockname()[1]}"
-            if self.headers.get("Host") != own:  # a page elsewhere that had its name resolved to this machine
+            port = self.connection.getsockname()[1]
+            cookie = f"azureml-local-{port}"  # browsers do not tell ports apart: another viewer must not overwrite it
+            if (
+                self.headers.get("Host") != f"127.0.0.1:{port}"
+            ):  # a page elsewhere that had its name resolved to this machine
                 self._refuse("This is not the address that was printed.")
                 return
             target = urlsplit(self.path)
@@ -63,10 +65,10 @@ def handler(fetch: Fetch, key: str) -> type[http.server.BaseHTTPRequestHandler]:
                 rest = urlencode(query, doseq=True)
                 self.send_response(303)
                 self.send_header("Location", target.path + (f"?{rest}" if rest else ""))
-                self.send_header("Set-Cookie", f"{_COOKIE}={key}; HttpOnly; SameSite=Strict; Path=/")
+                self.send_header("Set-Cookie", f"{cookie}={key}; HttpOnly; SameSite=Lax; Path=/")
                 self.end_headers()
                 return
-            given = cookies.SimpleCookie(self.headers.get("Cookie", "")).get(_COOKIE)
+            given = cookies.SimpleCookie(self.headers.get("Cookie", "")).get(cookie)
             if given is None or not _same(given.value, key):
                 self._refuse("Open the address that `azureml-local open` printed.")
                 return

@@ -50,7 +50,7 @@ def viewing() -> Iterator[Viewer]:
 def test_the_key_becomes_a_cookie_and_leaves_the_address(viewing: Viewer) -> None:
     status, headers, _ = viewing.get(f"/runs/j?wsid=/subscriptions/s&key={KEY}")
     assert (status, headers["Location"]) == (303, "/runs/j?wsid=%2Fsubscriptions%2Fs")
-    assert headers["Set-Cookie"].endswith("; HttpOnly; SameSite=Strict; Path=/")
+    assert headers["Set-Cookie"].endswith("; HttpOnly; SameSite=Lax; Path=/")
     assert viewing.asked == []
     cookie = headers["Set-Cookie"].partition(";")[0]
     status, headers, body = viewing.get(headers["Location"], Cookie=cookie)
@@ -60,7 +60,7 @@ def test_the_key_becomes_a_cookie_and_leaves_the_address(viewing: Viewer) -> Non
 
 @pytest.mark.parametrize("path", ["/", "/?key=", "/?key=wrong", "/runs/j?key=the-ke"])
 def test_without_the_key_nothing_is_shown(viewing: Viewer, path: str) -> None:
-    status, _, body = viewing.get(path, Cookie="azureml-local-viewer=wrong")
+    status, _, body = viewing.get(path, Cookie=f"azureml-local-{viewing.port}=wrong")
     assert (status, viewing.asked) == (403, [])
     assert b"Open the address that `azureml-local open` printed." in body
 
