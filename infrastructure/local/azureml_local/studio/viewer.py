@@ -54,9 +54,7 @@ def handler(fetch: Fetch, key: str) -> type[http.server.BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             port = self.connection.getsockname()[1]
             cookie = f"azureml-local-{port}"  # browsers do not tell ports apart: another viewer must not overwrite it
-            if (
-                self.headers.get("Host") != f"127.0.0.1:{port}"
-            ):  # a page elsewhere that had its name resolved to this machine
+            if self.headers.get("Host") != f"127.0.0.1:{port}":  # a name elsewhere that leads to this machine
                 self._refuse("This is not the address that was printed.")
                 return
             target = urlsplit(self.path)
