@@ -141,7 +141,7 @@ class Application:
         family = host_family(host)
         if family not in self.services.direct or (self.services.faults is not None and self.services.faults.on):
             return None
-        return self.services.direct[family]
+        return self.services.direct[family](host)
 
     def _broken(self, error: Exception) -> AzureError:
         if disk_is_full(error):

@@ -45,7 +45,8 @@ class Services:
     tokens: Tokens
     clock: Clock = utc_now
     routes: Routes = field(default_factory=Routes)
-    direct: dict[Host, Handling] = field(default_factory=dict)  # hosts whose requests need not become ASGI's
+    # Hosts whose requests need not become ASGI's: what handles them, by the Host header, if something does.
+    direct: dict[Host, Callable[[str], Handling | None]] = field(default_factory=dict)
     on_start: list[Hook] = field(default_factory=list)
     on_stop: list[Hook] = field(default_factory=list)
     on_workspace: list[Callable[[Document], None]] = field(default_factory=list)  # called with each workspace made

@@ -44,7 +44,7 @@ def install(services: Services) -> None:
         async def route(incoming: Request) -> Response:
             found = endpoint_rules.by_host(services, incoming.headers.get("host", ""))
             if found is None:
-                return services.online.router.answer(incoming)
+                return services.online.answer(incoming)
             return await handler(incoming, *found, _principal(services, incoming))
 
         return route

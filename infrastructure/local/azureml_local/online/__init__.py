@@ -20,7 +20,6 @@ from azureml_local.routing import Host
 from azureml_local.services import Services
 
 from . import deployments, endpoints
-from .asgi import Answer
 from .exchange import Exchange
 from .manager import OnlineManager
 
@@ -33,10 +32,11 @@ def install(services: Services) -> None:
     endpoints.install(services, manager)
     deployments.install(services, manager)
 
-    services.direct[Host.INFERENCE] = functools.partial(Exchange, manager.router)
+    exchange = functools.partial(Exchange, manager.router)
+    services.direct[Host.INFERENCE] = lambda host: exchange if manager.router.knows(host) else None
 
     async def route(request: Request) -> Response:
-        return Answer(manager.router, request)
+        return manager.answer(request)
 
     for method in _METHODS:  # the router checks keys and tokens itself
         services.routes.add(Host.INFERENCE, method, "/{path:path}", authenticated=False)(route)

@@ -6,6 +6,9 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from starlette.requests import Request
+from starlette.responses import Response
+
 from azureml_local import endpoint_names
 from azureml_local.errors import AzureError
 from azureml_local.jobs import processes
@@ -14,6 +17,7 @@ from azureml_local.store import Document
 
 from . import layout
 from .access import KEY, Guard, KeyStore
+from .asgi import Answer
 from .backend import Backend
 from .endpoint_rules import BUSY
 from .plan import Plan, from_document
@@ -53,6 +57,10 @@ class OnlineManager:
         self._runtimes: dict[str, Runtime] = {}
         self._backends: dict[str, Backend] = {}
         self._restoring: dict[str, asyncio.Task[None]] = {}
+
+    def answer(self, request: Request) -> Response:
+        """What the endpoint that the request's host names answers, or that there is none."""
+        return Answer(self.router, request)
 
     # -- endpoints -----------------------------------------------------------------------------------------------
 

@@ -51,6 +51,10 @@ class Router:
         self.chance = chance
         self._mirrored: set[asyncio.Task[None]] = set()
 
+    def knows(self, host: str) -> bool:
+        """Whether a Host header means an online endpoint; batch endpoints have hosts of the same form."""
+        return host.partition(".")[0].lower() in self.endpoints
+
     def find(self, host: str) -> EndpointRoute:
         """The endpoint that a Host header means, or 404."""
         name = host.partition(".")[0].lower()

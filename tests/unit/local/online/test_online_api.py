@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from azureml_local import arm, blobs, datastores, operations
+from azureml_local import arm, blobs, datastores, online, operations
 from azureml_local.assets import codes, environments, models
 from azureml_local.errors import AzureError
 from azureml_local.online import deployments, endpoints, logs
@@ -514,3 +514,12 @@ def test_after_a_restart_all_is_as_it_was(run: Callable[[Check], None]) -> None:
         await again.stop()
 
     run(check)
+
+
+def test_only_an_online_endpoints_requests_go_straight_from_the_connection(tmp_path: Path) -> None:
+    server = make_server(tmp_path, operations, blobs, datastores, arm, online)
+    direct, host = server.application.direct, "{}.westeurope.inference.ml.azure.com"
+    server.services.online.router.endpoints["taxi"] = None  # type: ignore[assignment]
+    assert direct(host.format("Taxi")) is not None
+    assert direct(host.format("taxi-batch")) is None, "a batch endpoint's go through the front door"
+    assert direct("management.azure.com") is None
