@@ -134,8 +134,21 @@ class Comparison:
             mark = " 🟢" if self.gate.better(delta) else " 🔴"
         return f"{delta:+.4g}{mark}"
 
-    def section(self, plots_url: str = "") -> str:
-        """The model's part of the comment and of the summary."""
+    def beside(self, champion: Mapping[str, Any]) -> str:
+        """A line about the best version on Azure: {workspace, version, value} of the gate's metric; "" without one."""
+        value = self.head.value(self.gate.metric) if self.gate else None
+        if self.gate is None or value is None or not isinstance(champion.get("value"), int | float):
+            return ""
+        theirs = float(champion["value"])
+        return (
+            f"On Azure, in {code(str(champion.get('workspace')))}, the best is version "
+            f"{cell(str(champion.get('version')))}: {code(self.gate.metric)} {number(theirs)} on the data of its own "
+            f"training, Δ {self._delta(self.gate.metric, value, theirs)}. "
+            "The pipeline there compares on the same data.\n"
+        )
+
+    def section(self, plots_url: str = "", champion: Mapping[str, Any] | None = None) -> str:
+        """The model's part of the comment and of the summary. `champion`: the best version on Azure."""
         good, reason = self.verdict()
         parts = [
             f"### {'✅' if good else '❌'} {cell(self.model)}\n",
@@ -154,6 +167,8 @@ class Comparison:
                 parts.append(
                     "Champion: the version that the base branch registered there, measured on this test data.\n"
                 )
+        if champion and self.head.completed:
+            parts.append(self.beside(champion))
         if self.graph:
             parts.append(f"<details><summary>Pipeline</summary>\n\n{self.graph}\n</details>\n")
         if self.plots:

@@ -1,9 +1,10 @@
 """One comment and one summary for a pull request: the models it touches, are they valid, are they still good enough?
 
 Inputs: INPUT_CHANGES and INPUT_VALIDATION (results of these jobs), INPUT_MODELS (JSON list), INPUT_RESULTS (folder of
-artifacts training-<model>/comparison.json), INPUT_PROBLEMS (Markdown of what validation found), INPUT_PULL_REQUEST
-(number). The comment needs GH_TOKEN with pull-requests: write. Where that is missing - a fork's pull request, a
-laptop - the comment's text is in the log and the summary, and a notice says so.
+artifacts training-<model>/comparison.json), INPUT_PROBLEMS (Markdown of what validation found), INPUT_CHAMPIONS (JSON
+of azure_champion.py, may be empty), INPUT_PULL_REQUEST (number). The comment needs GH_TOKEN with pull-requests: write.
+Where that is missing - a fork's pull request, a laptop - the comment's text is in the log and the summary, and a notice
+says so.
 
 Exit codes: 0 everything may be merged; 1 something may not, or was not trained; 2 bad input.
 """
@@ -13,14 +14,16 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from action import Context, run
 from comparison import Comparison
 from errors import ActionError, ExitCode
 from github import Runner, cut_to_bytes
 from github_api import LIMIT, GitHubApi, NotAllowed
+from inputs import Inputs
 from markdown_text import cell, code, table
 
 TITLE = "pull request"
@@ -67,8 +70,9 @@ def compose(
     problems: str,
     plots: dict[str, str],
     run_url: str,
+    champions: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> str:
-    """The whole text, without the marker. `plots`: model -> address of its artifact."""
+    """The whole text, without the marker. `plots`: model -> its artifact's address; `champions`: those on Azure."""
     if not models:
         return "No model is touched by this change; nothing was trained.\n"
     good = all_good(models, results, validation)
@@ -80,7 +84,7 @@ def compose(
         parts.append(overview(models, results))
         for name in models:
             if name in results:
-                parts.append(results[name].section(plots.get(name, "")))
+                parts.append(results[name].section(plots.get(name, ""), (champions or {}).get(name)))
             else:
                 parts.append(f"### ❌ {cell(name)}\n\nThere is no result; the job's log says why.\n")
     if run_url:
@@ -105,6 +109,18 @@ def plot_links(github: GitHubApi, runner: Runner, models: Sequence[str]) -> dict
     }
 
 
+def read_champions(inputs: Inputs) -> dict[str, dict[str, Any]]:
+    """Input champions: model -> {workspace, version, value}; none where nobody looked."""
+    try:
+        found = json.loads(inputs.raw("champions") or "{}")
+    except ValueError:
+        found = None
+    if isinstance(found, dict) and all(isinstance(each, dict) for each in found.values()):
+        return found
+    inputs.wrong("champions", inputs.raw("champions")[:100], "it must be azure_champion.py's output")
+    return {}
+
+
 def tell(context: Context) -> int:
     """Composes, writes summary and comment."""
     inputs, runner = context.inputs, context.runner
@@ -118,6 +134,7 @@ def tell(context: Context) -> int:
     except ValueError:
         models = []
         inputs.wrong("models", inputs.raw("models"), "it must be a JSON list")
+    champions = read_champions(inputs)
     inputs.check()
     folder = Path(inputs.raw("results") or "results")
     results = read_results(folder) if folder.is_dir() else {}
@@ -132,7 +149,10 @@ def tell(context: Context) -> int:
         why = error.what
     except ActionError as error:  # links are a convenience
         runner.notice(error.text(), title=TITLE)
-    body = compose(models, results, validation=validation, problems=problems, plots=links, run_url=runner.run_url)
+    body = compose(
+        models, results, validation=validation, problems=problems, plots=links, run_url=runner.run_url,
+        champions=champions,
+    )  # fmt: skip
     runner.summary(body)
     with runner.group("The comment"):
         runner.foreign("│", re.sub(r"\n{3,}", "\n\n", body))

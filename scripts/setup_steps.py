@@ -63,9 +63,13 @@ def _environment(azure: AzureSide, github: GitHubSide, wish: Wish, name: str, *,
         github.variable(name, variable, outputs[variable])
     if with_infrastructure:
         # Pull requests use the one that may look, from whatever branch: it can change nothing.
-        for environment, output, branches in ((PLAN, "planClientId", []), (DEPLOY, "deployClientId", [main])):
+        # It reads this environment's workspace too: what is best there is told beside a pull request's training.
+        for environment, output, branches, variables in (
+            (PLAN, "planClientId", [], VARIABLES[1:5]),
+            (DEPLOY, "deployClientId", [main], VARIABLES[1:3]),
+        ):
             changes.say(f"\nEnvironment {environment}")
             github.environment(environment, branches, reviewed=environment == DEPLOY)
             github.variable(environment, "AZURE_CLIENT_ID", outputs[output])
-            for variable in VARIABLES[1:3]:
+            for variable in variables:
                 github.variable(environment, variable, outputs[variable])

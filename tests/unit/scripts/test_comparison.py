@@ -86,3 +86,15 @@ def test_it_says_who_the_champion_is() -> None:
 def test_it_survives_json() -> None:
     result = Comparison("taxi", done(test_rmse=2.0), Training("Failed", reason="x"), RMSE, "g", ("a.png",))
     assert Comparison.of(json.loads(json.dumps(result.document()))) == result
+
+
+def test_the_best_version_on_azure_is_told_beside_it() -> None:
+    champion = {"workspace": "prod`-mlw", "version": "7", "value": 2.5}
+    told = (
+        "On Azure, in `prod'-mlw`, the best is version 7: `test_rmse` 2.5 on the data of its own training, Δ -0.5 🟢. "
+        "The pipeline there compares on the same data."
+    )
+    assert told in Comparison("taxi", done(test_rmse=2.0), None, RMSE).section(champion=champion)
+    assert "On Azure" not in Comparison("taxi", Training("Failed"), None, RMSE).section(champion=champion)
+    assert "On Azure" not in Comparison("taxi", done(test_rmse=2.0), None, None).section(champion=champion)
+    assert "On Azure" not in Comparison("taxi", done(test_rmse=2.0), None, RMSE).section(champion={"value": "x"})

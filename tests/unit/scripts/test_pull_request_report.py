@@ -63,6 +63,15 @@ def test_comment_and_summary_say_the_same_and_link_the_plots(report: Report) -> 
     assert "Comment: https://github.com/o/r/pull/7#1" in report.log
 
 
+def test_what_is_best_on_azure_stands_in_the_comment_and_decides_nothing(report: Report) -> None:
+    report.result("taxi", 1.9)
+    champions = {"taxi": {"workspace": "aml", "version": "7", "value": 1.5}}
+    assert report.tell("taxi", INPUT_CHAMPIONS=json.dumps(champions)) == 0, report.log
+    assert "On Azure, in `aml`, the best is version 7: `test_rmse` 1.5" in report.github.comments[0]["body"]
+    assert report.tell("taxi", INPUT_CHAMPIONS="[]") == 2
+    assert "champions is '[]': it must be azure_champion.py's output." in report.log
+
+
 def test_a_second_run_updates_the_comment(report: Report) -> None:
     report.result("taxi", 1.9)
     report.tell("taxi")

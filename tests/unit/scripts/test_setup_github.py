@@ -360,7 +360,9 @@ def test_the_infrastructure_workflow_gets_a_looking_and_a_deploying_identity() -
     code, _ = setup(cloud, "--apply", "--infrastructure")
     assert code == 0
     assert cloud.variables["infrastructure-plan"]["AZURE_CLIENT_ID"] == "client-plan"
+    assert cloud.variables["infrastructure-plan"]["WORKSPACE_NAME"] == "ydamlv2-yd2023-dev-mlw"
     assert cloud.variables["infrastructure"]["AZURE_CLIENT_ID"] == "client-deploy"
+    assert "WORKSPACE_NAME" not in cloud.variables["infrastructure"]
     assert "deployment-branch-policies" in cloud.environments["infrastructure"]
     assert "deployment-branch-policies" not in cloud.environments["infrastructure-plan"], "pull requests use it"
     assert cloud.variables[""] == {

@@ -69,6 +69,26 @@ def test_the_cluster_of_batch_scoring_is_told(world: World) -> None:
     assert told == {"cluster-name": "big", "cluster-size": "8", "node-sku": "Standard_DS3_v2", "tier": "dedicated"}
 
 
+@pytest.mark.parametrize(
+    ("entry", "variable", "expected"),
+    [("", "", ""), ("", "team", "team"), ("    registry: own\n", "team", "own")],
+)
+def test_the_manifests_registry_wins_over_the_repositorys(
+    world: World, entry: str, variable: str, expected: str
+) -> None:
+    world.give(registry=variable)
+    assert stages(world, ENTRY + entry) == 0, world.log
+    assert world.outputs["registry"] == expected
+    assert (f"by registry {expected}, " in world.log) == bool(expected)
+
+
+def test_a_registry_that_cannot_be_one_is_refused(world: World) -> None:
+    world.give(registry="a b")
+    assert stages(world, ENTRY) == 2
+    assert "registry is 'a b': it must have 3 to 33 letters, digits, - or _" in world.log
+    assert "(variable REGISTRY_NAME)" in world.log
+
+
 def test_half_an_endpoint_is_refused_before_anything_is_trained(world: World) -> None:
     put("batch", "endpoint")
     assert stages(world, ENTRY) == 2
