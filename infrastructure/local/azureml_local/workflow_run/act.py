@@ -28,6 +28,17 @@ from .workflow_file import WorkflowError
 
 END_SECONDS = 5.0
 RUNNERS = ("ubuntu-latest", "ubuntu-24.04", "ubuntu-22.04")
+# A login shell (`shell: bash -l {0}`, as conda's steps need it) reads /etc/profile first, which on Debian and in some
+# companies sets PATH anew; a runner's does not. What the step was given is in /proc, or was exported under this name.
+_PROFILES = (".bash_profile", ".profile")
+_GIVEN_PATH = "AZUREML_LOCAL_RUN_PATH"
+_LOGIN = f"""if [ -r "/proc/$$/environ" ]; then
+  PATH="$(tr '\\0' '\\n' <"/proc/$$/environ" | sed -n 's/^PATH=//p')"
+else
+  PATH="${_GIVEN_PATH}:$PATH"
+fi
+export PATH
+"""
 _SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 
 
@@ -74,6 +85,12 @@ def search_path(first: Path) -> str:
         if found:
             folders.append(str(Path(found).parent))
     return ":".join(dict.fromkeys(folders))
+
+
+def write_profiles(home: Path) -> None:
+    """Login shells keep the PATH that their step was given."""
+    for name in _PROFILES:
+        (home / name).write_text(_LOGIN)
 
 
 def dotenv(pairs: Mapping[str, str]) -> bytes:
@@ -124,6 +141,7 @@ def execute(run: ActRun, feed: Callable[[str], None]) -> int:
     home = run.folder / "home"
     temporary = home / "tmp"  # az leaves the extension that it downloaded in there
     temporary.mkdir(parents=True, exist_ok=True)
+    write_profiles(home)
     token = secrets.token_hex(16)
     try:
         for name, pairs in private.items():
@@ -131,7 +149,13 @@ def execute(run: ActRun, feed: Callable[[str], None]) -> int:
         process = subprocess.Popen(
             command(run),
             cwd=run.repository,
-            env={**run.process_env, "HOME": str(home), "TMPDIR": str(temporary), processes.TOKEN: token},
+            env={
+                **run.process_env,
+                "HOME": str(home),
+                "TMPDIR": str(temporary),
+                processes.TOKEN: token,
+                _GIVEN_PATH: run.process_env.get("PATH", ""),
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
