@@ -7,7 +7,8 @@ from azureml_local.services import Services
 from .artifacts import Artifacts, install_artifacts
 from .job_environment import job_environment, tracking_uri
 from .run_tokens import install_run_tokens
-from .server import ClientRun, MlflowServer, MlflowUnavailableError, RunNotFoundError
+from .server import ClientRun, MlflowServer, RunNotFoundError
+from .supervisor import MlflowUnavailableError
 from .tracking import install_tracking
 
 __all__ = [

@@ -24,7 +24,8 @@ from .artifacts import Artifacts
 from .errors import MlflowError, invalid
 from .loopback import Answer
 from .registry import OPERATIONS, Registry
-from .server import ClientRun, MlflowServer, MlflowUnavailableError, RunHook
+from .server import ClientRun, MlflowServer, RunHook
+from .supervisor import MlflowUnavailableError
 
 log = logging.getLogger("azureml_local")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from azureml_local import tools
-from azureml_local.mlflow_server.server import MlflowServer, MlflowUnavailableError
+from azureml_local.mlflow_server import MlflowServer, MlflowUnavailableError
 from azureml_local.tools import ToolError
 from support.local_server import make_server
 
