@@ -27,6 +27,7 @@ _INDENT = "\u2003"
 async def page(services: Services, workspace: WorkspaceRef, run: Run) -> Html:
     """While the job runs, the page asks to be loaded again."""
     metrics, parameters = await _logged(services, workspace, run)
+    logs = await asyncio.to_thread(_logs, services, workspace, run)
     error = run.error or {}
     facts = [
         ("state", state(run.status)),
@@ -53,7 +54,7 @@ async def page(services: Services, workspace: WorkspaceRef, run: Run) -> Html:
         section("Parameters", table(("name", "value"), parameters)),
         section("Tags", table(("name", "value"), sorted(run.tags.items()))),
         section("States", table(("state", "since"), run.history)),
-        section("Logs", *_logs(services, workspace, run)),
+        section("Logs", *logs),
         refresh=0 if run.ended else _REFRESH_SECONDS,
     )
 
@@ -107,10 +108,8 @@ async def _logged(
     return sorted(metrics), sorted(parameters)
 
 
-def _logs(services: Services, workspace: WorkspaceRef, run: Run) -> Iterator[Html]:
+def _logs(services: Services, workspace: WorkspaceRef, run: Run) -> list[Html]:
     """The end of each log. A reused step shows those of the run that it reuses."""
-    name = run.properties.get(reuse.REUSED_RUN) or run.name
-    folder = artifacts.folder(services, workspace, name)
-    for path in artifacts.log_files(folder)[:_LOG_FILES]:
-        if shown := log_files.tail(folder / path, _LOG_LINES):
-            yield tag("details", tag("summary", path), tag("pre", shown), open="")
+    folder = artifacts.folder(services, workspace, run.properties.get(reuse.REUSED_RUN) or run.name)
+    ends = [(path, log_files.tail(folder / path, _LOG_LINES)) for path in artifacts.log_files(folder)[:_LOG_FILES]]
+    return [tag("details", tag("summary", path), tag("pre", end), open="") for path, end in ends if end]
