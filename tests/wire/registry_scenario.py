@@ -126,11 +126,10 @@ class Scenario:
         job = ml.jobs.create_or_update(command(command=text, environment=environment, inputs=inputs))
         weigh = self.registry.components.get("weigh", version="1")
 
-        @dsl.pipeline(default_compute="reg-cluster")
         def weighing() -> None:
             weigh(**inputs)
 
-        pipeline = ml.jobs.create_or_update(weighing())
+        pipeline = ml.jobs.create_or_update(dsl.pipeline(default_compute="reg-cluster")(weighing)())
         for what, name in (("job", job.name), ("pipeline", pipeline.name)):
             ml.jobs.stream(name)
             self.found[what] = ml.jobs.get(name).status
