@@ -61,7 +61,12 @@ def command(jobs: Jobs, text: str, **more: Any) -> dict[str, Any]:
 
 
 def test_a_pipelines_page_shows_its_tree_and_leads_to_its_steps(jobs: Jobs) -> None:
-    steps = {"prep": step(jobs.command("prep")), "train": step(jobs.command("bad"))}
+    folder = {"type": "uri_folder"}
+    train = jobs.command("bad ${{inputs.data}}", inputs={"data": folder})
+    steps = {
+        "prep": step(jobs.command("prep ${{outputs.clean}}", outputs={"clean": folder})),
+        "train": step(train, {"data": "${{parent.jobs.prep.outputs.clean}}"}),
+    }
 
     async def fails(_: object) -> int:
         return 3
