@@ -157,7 +157,8 @@ class Az:
         with self._secret_file(secret) as value:
             done = self._az(
                 "login", "--service-principal", "--username", who.client_id, "--tenant", who.tenant_id,
-                option, value, "--allow-no-subscriptions", "--output", "none",
+                f"{option}={value}",  # in one word: a secret may begin with -, which would be an option
+                "--allow-no-subscriptions", "--output", "none",
             )  # fmt: skip
         if done.code:
             raise failure("az login failed.", essence(done.stderr), ExitCode.SIGN_IN)

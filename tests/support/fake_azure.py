@@ -294,7 +294,8 @@ class FakeAz:
     def __call__(self, argv: Sequence[str], env: Mapping[str, str]) -> Finished:
         self.calls.append(list(argv))
         self.environments.append(dict(env))
-        for value in argv:
+        for word in argv:
+            value = word.partition("=")[2] or word  # as az expands a file's name
             if value.startswith("@"):
                 with open(value[1:], encoding="utf-8") as file:  # noqa: PTH123
                     self.secrets_seen.append(file.read())

@@ -79,7 +79,7 @@ def _new(group: str, workspace: str) -> Settings:
         subscription_id=str(uuid.uuid4()),
         subscription_name="Local workspace",
         client_id=str(uuid.uuid4()),
-        client_secret=secrets.token_urlsafe(32),
+        client_secret=secrets.token_hex(32),  # base64 may begin with -, and `az login -p "-…"` is refused
         object_id=str(uuid.uuid4()),
         resource_group=group,
         workspace=workspace,

@@ -19,6 +19,7 @@ _RULE = re.compile(r"\|[\s:|-]+\|")
 _CELL = re.compile(r"(?<!\\)\|")
 _ESCAPED = re.compile(r"\\([\\|*_<>`\[\]])")
 _SECTION = re.compile(r"^(#{4,6} .*)\n\n", re.MULTILINE)
+_NO_SPACE_ABOVE = re.compile(r"(?<!\n)\n(?=#{1,6} )")
 _HEADING = re.compile(r"#{1,6} +")
 _KEPT = "\0{}\0"
 
@@ -39,7 +40,8 @@ def plain(markdown: str) -> str:
         left.append(re.sub(r"<[^>]+>", "", _inline(found[1])))
         return ""
 
-    text = _SECTION.sub(r"\1\n", _FENCE.sub(keep, _FOLD.sub(fold, _COMMENT.sub("", markdown))))
+    text = _FENCE.sub(keep, _FOLD.sub(fold, _COMMENT.sub("", markdown)))
+    text = _SECTION.sub(r"\1\n", _NO_SPACE_ABOVE.sub("\n\n", text))
     lines = _tables([_inline(line) for line in text.splitlines()])
     body = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
     for index, block in enumerate(blocks):

@@ -65,6 +65,10 @@ def test_nothing_is_left_of_what_is_all_folded_away() -> None:
     assert plain(folded) == ""
 
 
+def test_summaries_of_several_steps_stand_apart() -> None:
+    assert plain("### one\n\n| a |\n| --- |\n### two\n") == "one\n\na\n─\n\ntwo"
+
+
 def test_code_blocks_keep_their_marks_and_their_links() -> None:
     assert plain("```bash\n# **[a](b)** `c`\n```\n") == "    # **[a](b)** `c`"
 
