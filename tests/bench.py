@@ -1,6 +1,7 @@
 """What the router costs: requests/s and latency through it and directly at the inference server, side by side.
 
     make bench        # or: python tests/bench.py [seconds per measurement]
+    python tests/bench.py change [model]      # an endpoint under load while it is replaced: see bench_change.py
 
 One run, one machine, one model with one worker; the ways take turns (A B C A B C …), so what else the machine does hits
 all of them. Only the ratios mean something. With a model that does nothing every microsecond of the router shows, and
@@ -15,11 +16,9 @@ Three ways are measured:
 from __future__ import annotations
 
 import asyncio
-import http.client
 import json
 import os
 import re
-import ssl
 import statistics
 import sys
 import tempfile
@@ -27,11 +26,11 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+import bench_change
 from azureml_local import daemon, settings
 from azureml_local.paths import REPOSITORY, StatePaths
-from azureml_local.settings import Settings
+from support.load import Line, Workspace, connect, percentile, post
 
 SCORING = """
 import json, time
@@ -47,59 +46,6 @@ CONDA = "dependencies: [python=3.11, pip, {pip: [azureml-inference-server-http]}
 ENDPOINT = "bench-router"
 ROUNDS = 5
 CASES = ((0, 1), (0, 8), (5, 8))  # (milliseconds that the model works, clients at once)
-API = "?api-version=2023-04-01"
-
-
-@dataclass
-class Workspace:
-    """A workspace of its own, on a temporary folder."""
-
-    paths: StatePaths
-    config: Settings
-    context: ssl.SSLContext = field(init=False)
-    token: str = ""
-
-    def __post_init__(self) -> None:
-        self.context = ssl.create_default_context(cafile=str(self.paths.certificates / "ca.pem"))
-
-    def call(self, host: str, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
-        connection = http.client.HTTPSConnection("127.0.0.1", self.config.server_port, context=self.context)
-        connection.request(method, path, body, {"Host": host, **headers})
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-
-    def sign_in(self) -> None:
-        config = self.config
-        form = (
-            f"grant_type=client_credentials&client_id={config.client_id}&client_secret={config.client_secret}"
-            "&scope=https://management.azure.com//.default"
-        )
-        kind = "application/x-www-form-urlencoded"
-        path = f"/{config.tenant_id}/oauth2/v2.0/token"
-        _, body = self.call("login.microsoftonline.com", "POST", path, form.encode(), **{"Content-Type": kind})
-        self.token = json.loads(body)["access_token"]
-
-    def arm(self, method: str, path: str, body: Any = None) -> Any:
-        """One call below the workspace; fails with Azure's message."""
-        data = None if body is None else json.dumps(body).encode()
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        status, answer = self.call(
-            "management.azure.com", method, self.config.workspace_id + path + API, data, **headers
-        )
-        if status >= 400:
-            raise SystemExit(f"bench: {method} {path}: {status} {answer.decode()}")
-        return json.loads(answer) if answer else None
-
-    def wait(self, path: str) -> None:
-        """Until the resource's operation has ended."""
-        while True:
-            state = self.arm("GET", path)["properties"]["provisioningState"]
-            if state == "Succeeded":
-                return
-            if state == "Failed":
-                logs = self.arm("POST", path + "/getLogs", {"tail": 30}) if "/deployments/" in path else {}
-                raise SystemExit(f"bench: {path} failed\n{logs.get('content', '')}")
-            time.sleep(0.1)
 
 
 def deploy(workspace: Workspace) -> tuple[str, int]:
@@ -138,42 +84,6 @@ def deploy(workspace: Workspace) -> tuple[str, int]:
 
 # -- load --------------------------------------------------------------------------------------------------------------
 
-_LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
-
-
-class Line(asyncio.Protocol):
-    """A client's connection: one question, one answer, again and again."""
-
-    def __init__(self) -> None:
-        self.open = True
-        self._received = b""
-        self._answer: asyncio.Future[bytes] | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport: Any = transport
-
-    async def ask(self, question: bytes) -> bytes:
-        """The whole answer, head and body."""
-        self._answer = asyncio.get_running_loop().create_future()
-        self._received = b""
-        self.transport.write(question)
-        return await self._answer
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        end = self._received.find(b"\r\n\r\n") + 4
-        if end < 4 or self._answer is None or self._answer.done():
-            return
-        length = _LENGTH.search(self._received, 0, end)
-        if len(self._received) >= end + (int(length[1]) if length else 0):
-            self._answer.set_result(self._received)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.open = False
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(ConnectionError(f"the connection broke off: {exc}"))
-
-
 Connect = Callable[[], Awaitable[Line]]
 
 
@@ -188,15 +98,7 @@ class Way:
     rates: list[float] = field(default_factory=list)
 
     def percentile(self, share: float) -> float:
-        return sorted(self.latencies)[min(int(len(self.latencies) * share), len(self.latencies) - 1)]
-
-
-def request(host: str, key: str, milliseconds: int) -> bytes:
-    body = json.dumps({"ms": milliseconds, "input_data": [[0.5] * 12] * 4}).encode()
-    return (
-        f"POST /score HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    ).encode() + body
+        return percentile(self.latencies, share)
 
 
 def ways(workspace: Workspace, key: str, port: int, milliseconds: int) -> list[Way]:
@@ -210,9 +112,7 @@ def ways(workspace: Workspace, key: str, port: int, milliseconds: int) -> list[W
         return await plain(port)
 
     async def router() -> Line:
-        loop = asyncio.get_running_loop()
-        address = ("127.0.0.1", config.server_port)
-        return (await loop.create_connection(Line, *address, ssl=context, server_hostname=host))[1]
+        return await connect(host, config, context)
 
     async def redirect() -> Line:
         proxied, line = await plain(config.proxy_port), Line()
@@ -221,7 +121,7 @@ def ways(workspace: Workspace, key: str, port: int, milliseconds: int) -> list[W
         line.transport = await loop.start_tls(proxied.transport, line, context, server_hostname=host)
         return line
 
-    asked = request(host, key, milliseconds)
+    asked = post(host, key, json.dumps({"ms": milliseconds, "input_data": [[0.5] * 12] * 4}).encode())
     return [Way("direct", direct, asked), Way("router", router, asked), Way("redirect", redirect, asked)]
 
 
@@ -273,7 +173,20 @@ def report(all_ways: list[Way], milliseconds: int, clients: int) -> None:
         print(f"{way.name:10}{rate:12.0f}{ratio:10.0%} {p50:9.2f}{p95:9.2f}{more:+10.2f}")
 
 
+def cores() -> str:
+    """What the machine does to the figures."""
+    count = os.cpu_count() or 1
+    if count > 2:
+        return f"{count} cores: client, router and model have each their own"
+    return (
+        f"{count} core{'s' * (count != 1)}: client, router and model share {'them' if count > 1 else 'it'}, so each "
+        "microsecond of one is taken from the others; with a core for each, the router would cost latency alone"
+    )
+
+
 def main(argv: list[str]) -> int:
+    if argv[:1] == ["change"]:
+        return bench_change.main(argv[1:])
     seconds = float(argv[0]) if argv else 1.0
     cache = Path(os.environ.get("AZUREML_LOCAL_CACHE") or REPOSITORY / ".azureml-local" / "cache")
     with tempfile.TemporaryDirectory(prefix="azureml-local-bench-") as root:
@@ -283,7 +196,7 @@ def main(argv: list[str]) -> int:
         try:
             workspace = Workspace(paths, settings.load(paths))
             workspace.sign_in()
-            print("deploying a model")
+            print(f"{cores()}\ndeploying a model")
             key, port = deploy(workspace)
             for milliseconds, clients in CASES:
                 all_ways = ways(workspace, key, port, milliseconds)
