@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -112,12 +112,12 @@ class BayesianSampler:
         return json.loads(line)
 
 
-async def sampler_of(spec: SweepSpec, paths: StatePaths) -> Sampler:
-    """The sampler of a sweep. Raises JobFailedError when its tool cannot be had."""
+async def sampler_of(spec: SweepSpec, paths: StatePaths, say: Callable[[str], None]) -> Sampler:
+    """The sampler of a sweep. say: is told of an installation. Raises JobFailedError when its tool cannot be had."""
     if spec.sampling != "bayesian":
         return ListSampler(search_space.points(spec.space, spec.sampling, spec.seed, spec.max_trials, spec.log_base))
     try:
-        folder = await asyncio.to_thread(tools.ensure, paths, TOOL, lambda _: None)
+        folder = await asyncio.to_thread(tools.ensure, paths, TOOL, say)
     except tools.ToolError as error:
         raise JobFailedError("SamplerUnavailable", str(error)) from error
     return await BayesianSampler.start(folder / "bin" / "python", spec)

@@ -65,7 +65,7 @@ class SweepRunner:
 
     async def _run_trials(self) -> None:
         spec = self._spec
-        sampler = await sampler_of(spec, self._engine.services.paths)
+        sampler = await sampler_of(spec, self._engine.services.paths, self._log.write)
         numbers = itertools.count()
 
         async def one_after_the_other() -> None:

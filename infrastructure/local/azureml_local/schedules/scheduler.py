@@ -74,6 +74,8 @@ class Scheduler:
             self.fire(workspace, schedule, due)
         except AzureError as error:  # its compute is gone, say; the next time it may be there
             self._services.log.warning("schedule %s could not start its job: %s", schedule["name"], error.message)
+        except Exception:  # whatever it is, the other schedules go on
+            self._services.log.exception("schedule %s could not start its job", schedule["name"])
 
     # -- one schedule --------------------------------------------------------------------------------------------
 
