@@ -101,6 +101,7 @@ def test_an_online_endpoint_from_creation_to_deletion(workspace: LocalWorkspace,
         f'ml online-endpoint update {one} --traffic "blue=50"',
         f'ml online-endpoint update {one} --traffic "blue=1.5"',
         f"ml online-endpoint update {one} --set tags.kept=yes --query tags",
+        f"ml online-deployment update {blue} -f deployment.yml --set tags.run=12 tags.url=https://x/y -o json",
         f"ml online-deployment get-logs {blue} --lines 100",
         f"ml online-deployment show {blue}",
         "ml online-deployment list --endpoint az-ml-online --query [].name",
@@ -114,8 +115,8 @@ def test_an_online_endpoint_from_creation_to_deletion(workspace: LocalWorkspace,
         cwd=folder,
     )
     (
-        created, again, bad, deployed, twice, local, shown, invoked, nobody, traffic, half, fraction, tags, logs, blue_,
-        listed, missing, keys, regenerated, changed, removed, deleted, gone,
+        created, again, bad, deployed, twice, local, shown, invoked, nobody, traffic, half, fraction, tags, updated,
+        logs, blue_, listed, missing, keys, regenerated, changed, removed, deleted, gone,
     ) = answers  # fmt: skip
     assert set(created.json) == {
         "auth_mode", "description", "id", "identity", "kind", "location", "mirror_traffic", "name", "openapi_uri",
@@ -146,6 +147,8 @@ def test_an_online_endpoint_from_creation_to_deletion(workspace: LocalWorkspace,
     assert "50" in half.err
     assert "Do not add a delimiter between traffic variables" in fraction.err
     assert tags.json == {"kept": "yes"}
+    assert updated.code == 0, updated.err
+    assert blue_.json["tags"] == {"run": "12", "url": "https://x/y"}
     assert "scoring script is ready" in logs.out
     assert blue_.json["provisioning_state"] == "Succeeded"
     assert set(blue_.json) == set(made)

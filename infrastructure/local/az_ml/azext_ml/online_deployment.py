@@ -187,11 +187,21 @@ def update_get(
     file: str | None = None,
     local: bool = False,
 ) -> Entity:
-    """With a file, what is to override it (--set adds to this); without, the deployment as it is."""
+    """With a file, what stands in it (--set changes that); without, the deployment as it is."""
     refuse_local(local)
     if file:
-        return {key: value for key, value in (("name", name), ("endpoint_name", endpoint_name)) if value}
+        described = from_file(file)
+        described.update({key: value for key, value in (("name", name), ("endpoint_name", endpoint_name)) if value})
+        return described
     return show(cmd, resource_group_name, workspace_name, str(name), str(endpoint_name))
+
+
+def from_file(file: str) -> Entity:
+    """The YAML's own fields, its paths still relative to it; the mappings that --set adds to are there in any case."""
+    from azure.ai.ml.entities._load_functions import _try_load_yaml_dict
+
+    described: Entity = _try_load_yaml_dict(file)
+    return {"tags": {}, "environment_variables": {}, **described}
 
 
 def update_set(
@@ -208,7 +218,8 @@ def update_set(
     from azure.ai.ml.entities import OnlineDeployment
 
     if file:
-        overrides = [{key: value} for key, value in parameters.items()]
+        written = from_file(file)
+        overrides = [{key: value} for key, value in parameters.items() if value != written.get(key)]
         parameters = load("online_deployment", file, overrides)._to_dict()
     OnlineDeployment._set_scale_settings(data=parameters)
     deployment = OnlineDeployment._load(data=parameters, yaml_path=file)
