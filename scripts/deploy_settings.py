@@ -1,7 +1,8 @@
 """Settings of the workflows deploy-online and deploy-batch: `python3 deploy_settings.py online` (or `batch`).
 
 What the event leaves out is as mlops/models.yml says of the model, or its conventions. Nothing is asked of Azure here:
-an empty endpoint-name or model-version is settled by the action, which is signed in.
+an empty endpoint-name or model-version is settled by the action, which is signed in. Variable AZURE_MODEL: the model's
+reference, where that is not the version registered in the workspace, but a registry's.
 """
 
 from __future__ import annotations
@@ -87,7 +88,8 @@ def settle(kind: str) -> Callable[[Context], int]:
         checked.text("model-version", pattern=r"[\w.-]+", allowed="it must be the version of a registered model")
         checked.check()
         version = settings["model-version"]
-        settings["azure-model"] = f"azureml:{settings['model-name']}" + (f":{version}" if version else "@latest")
+        registered = f"azureml:{settings['model-name']}" + (f":{version}" if version else "@latest")
+        settings["azure-model"] = context.runner.env.get("AZURE_MODEL") or registered
         tell(context.runner, settings)
         return int(ExitCode.OK)
 
@@ -95,4 +97,6 @@ def settle(kind: str) -> Callable[[Context], int]:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] not in (["online"], ["batch"]):
+        sys.exit("usage: deploy_settings.py online|batch")
     sys.exit(run(f"deploy-{sys.argv[1]} settings", settle(sys.argv[1])))

@@ -27,7 +27,7 @@ DEPLOYMENT = (
     "it must have 3 to 32 letters, digits or -, starting with a letter and not ending with -",
 )
 _REGISTERED = r"azureml:(?P<name>[a-zA-Z0-9][\w.-]{0,254})(:(?P<version>[\w.-]+)|@latest)"
-_IN_REGISTRY = r"azureml://registries/[\w.-]+/models/[\w.-]+/(versions/[\w.-]+|labels/latest)"
+_IN_REGISTRY = r"azureml://registries/[\w.-]+/models/(?P<shared>[\w.-]+)/(versions/(?P<number>[\w.-]+)|labels/latest)"
 MODEL = (
     f"{_REGISTERED}|{_IN_REGISTRY}",
     "it must name a registered model and its version, as in azureml:taxi:3",
@@ -149,8 +149,10 @@ def resolve_model(workspace: Workspace, reference: str) -> ModelVersion:
     References to registries, and an empty one (the file describes the model), are passed through.
     """
     match = re.fullmatch(MODEL[0], reference)
-    if match is None or not match["name"]:
+    if match is None:
         return ModelVersion(reference)
+    if not match["name"]:
+        return ModelVersion(reference, match["shared"], match["number"] or "")
     name, version = match["name"], match["version"] or ""
     found = [model.version for model in workspace.model_versions(name, newest=30)]
     if version and workspace.model_version_exists(name, version):

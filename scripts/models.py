@@ -25,6 +25,10 @@ MANIFEST = Path("mlops/models.yml")
 SCHEMA = Path("mlops/models.schema.json")
 PIPELINES = Path("mlops/azureml/train")
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
+REGISTRY = (
+    r"[A-Za-z0-9][A-Za-z0-9_-]{2,32}",
+    "it must have 3 to 33 letters, digits, - or _, starting with a letter or digit",
+)
 NAME_ALLOWED = "a model's name has up to 50 small letters, digits, - or _, starting with a letter"
 
 
@@ -86,6 +90,7 @@ class Model:
     batch_input: str
     gate: Gate | None
     environments: tuple[str, ...] = ("dev", "test", "prod")
+    registry: str = ""
     paths: tuple[str, ...] = ()
 
 
@@ -121,6 +126,7 @@ class Manifest:
             batch_input=given.get("batch-input", f"data/{name}/batch"),
             gate=Gate(**gate) if gate else None,
             environments=tuple(given.get("environments", Model.environments)),
+            registry=given.get("registry", ""),
             paths=tuple(given.get("paths", ())),
         )
 

@@ -1,8 +1,9 @@
 """The stages that a model goes through, and what it is delivered to in each, as mlops/models.yml says.
 
-Reads INPUT_MODEL. Outputs:
+Reads INPUT_MODEL and INPUT_REGISTRY. Outputs:
 
     environments        a JSON list; training is in dev, so that stage is always there
+    registry            where a trained version is shared: the manifest's, else INPUT_REGISTRY; empty for none
     online, batch       'true' where the model has such an endpoint: its files are there, and the manifest does not say
                         `online: false`, `batch: false`
     environment-file    the environment that scoring may need
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from action import Context, run
 from errors import ExitCode, Problem, bad_input
-from models import MANIFEST, Endpoint, Model, read_manifest
+from models import MANIFEST, REGISTRY, Endpoint, Model, read_manifest
 from train_settings import of_model
 
 TITLE = "stages"
@@ -50,6 +51,7 @@ def endpoints(model: Model) -> dict[str, bool]:
 def find(context: Context) -> int:
     """Sets the outputs."""
     manifest, name = read_manifest(), context.inputs.text("model", required=True)
+    usual = context.inputs.text("registry", pattern=REGISTRY[0], allowed=f"{REGISTRY[1]} (variable REGISTRY_NAME)")
     context.inputs.check()
     if name not in manifest.names():
         raise bad_input([Problem(f"model is '{name}': it must be one of {', '.join(manifest.names())}.")])
@@ -62,7 +64,9 @@ def find(context: Context) -> int:
             [Problem(f"{told}: it must have dev, and may have test and prod, the stages of deliver-model.")]
         )
     chosen = [stage for stage in STAGES if stage in given]
+    registry = model.registry or usual
     kinds = endpoints(model)
+    context.runner.output("registry", registry)
     context.runner.output("environments", json.dumps(chosen))
     for kind, there in kinds.items():
         context.runner.output(kind, str(there).lower())
@@ -71,7 +75,8 @@ def find(context: Context) -> int:
         context.runner.output(output, settings[output])
     offered = " and ".join(kind for kind, there in kinds.items() if there)
     end = f"to its {offered} endpoint{'s' if all(kinds.values()) else ''}" if offered else "registered, not deployed"
-    context.runner.say(f"{name} goes through {', '.join(chosen)}, {end}.")
+    way = f", by registry {registry}" if registry else ""
+    context.runner.say(f"{name} goes through {', '.join(chosen)}{way}, {end}.")
     return int(ExitCode.OK)
 
 

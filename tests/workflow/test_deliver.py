@@ -55,6 +55,11 @@ def run(raw):
 """
 
 
+CLUSTER_AND_REGISTRY = """\
+cluster: {name: tiny-cluster, size: 1}
+    batch: false
+    environments: [dev, test]
+    registry: shared-models"""
 # The last stage alone, and a job that needs it.
 ONLY_PROD = f"""\
 on: workflow_dispatch
@@ -65,7 +70,8 @@ jobs:
     permissions: {{ contents: read, id-token: write }}
     uses: ./.github/workflows/deliver-stage.yml
     with:
-      {{ model: tiny, model-name: {NAME}, model-version: "2", environment: prod, workspace-name: aml-prod, bring: true }}
+      {{ model: tiny, model-name: {NAME}, model-version: "2",
+        bring: true, environment: prod, workspace-name: aml-prod }}
   afterwards:
     needs: prod
     runs-on: ubuntu-24.04
@@ -191,7 +197,7 @@ def test_the_run_says_which_environment_each_job_was_in_and_its_tokens_do_too(
     for stage in STAGES:
         assert jobs[f"Deliver to {stage}/stage"] == (stage, "approved by --approve")
         assert f"subject repo:local/repository:environment:{stage}" in delivered.stdout
-    assert re.search(r"✓ Deliver to prod/stage +success +\S+ +prod \(approved by --approve\)", delivered.stdout)
+    assert re.search(r"✓ Deliver to prod/stage +success  .* prod \(approved by --approve\)", delivered.stdout)
 
 
 def test_where_the_smoke_test_fails_in_test_the_old_version_serves_on_and_prod_is_untouched(
@@ -211,7 +217,7 @@ def test_where_the_smoke_test_fails_in_test_the_old_version_serves_on_and_prod_i
     assert answer(rest["dev"]) == [3.0, 6.0]
     end = "\n".join(done.stdout.splitlines()[-60:])  # what a screen shows
     assert "no table of tariffs here" in end
-    assert re.search(r"✗ Deliver to test/stage +failure +\S+ +test", end)
+    assert re.search(r"✗ Deliver to test/stage +failure  .* test \(no reviewers\)", end)
 
 
 def test_prod_waits_for_its_reviewers(
@@ -227,3 +233,27 @@ def test_prod_waits_for_its_reviewers(
     assert "Check out" not in done.stdout, "no step of the job ran"
     assert "afterwards" not in done.stdout
     assert everything(rest["prod"]) == prod
+
+
+def test_with_a_registry_the_version_is_shared_once_and_deployed_from_there(
+    delivered: subprocess.CompletedProcess[str], workspace: LocalWorkspace, suite: SuiteCopy, rest: dict[str, Rest]
+) -> None:
+    config = workspace.settings
+    path = f"{config.workspace_id.rpartition('/workspaces/')[0]}/registries/shared-models?api-version=2024-10-01"
+    body = {"location": "westeurope", "properties": {"regionDetails": [{"location": "westeurope"}]}}
+    facts.call(workspace.paths, config, "PUT", "management.azure.com", path, body)
+    suite.replace(suite.root / "mlops/models.yml", r"cluster: \{name: tiny-cluster, size: 1\}", CLUSTER_AND_REGISTRY)
+    suite.replace(suite.pipeline, r"factor: \d", "factor: 1")
+    before = versions(rest["test"])
+    done = deliver(workspace, suite)
+    assert done.returncode == 0, done.stdout
+    assert "tiny goes through dev, test, by registry shared-models, to its online endpoint." in done.stdout
+    (version,) = re.findall(rf"Registry shared-models has it now: {NAME}:(\d+)", done.stdout)
+    assert version in versions(rest["dev"])
+    assert versions(rest["test"]) == before, "nothing is registered where the registry's version is deployed"
+    assert live(rest["dev"])["online"] == live(rest["test"])["online"] == [version]
+    assert answer(rest["test"]) == [1.0, 2.0]
+    about = endpoint(rest["test"], "online")
+    (serving,) = about["properties"]["traffic"]
+    deployment = rest["test"].call("GET", f"/onlineEndpoints/{about['name']}/deployments/{serving}").json()
+    assert deployment["properties"]["model"] == f"azureml://registries/shared-models/models/{NAME}/versions/{version}"

@@ -46,6 +46,12 @@ def test_what_training_hands_on_is_deployed(world: World, kind: str) -> None:
     assert world.outputs["azure-model"] == "azureml:taxi-fares:7"
 
 
+def test_a_registrys_version_is_deployed_where_the_caller_says_so(world: World, kind: str) -> None:
+    world.env["AZURE_MODEL"] = "azureml://registries/shared/models/taxi/versions/7"
+    assert run(world, kind, {"model": "taxi", "model-version": "7"}) == 0, world.log
+    assert world.outputs["azure-model"] == "azureml://registries/shared/models/taxi/versions/7"
+
+
 def test_booleans_of_a_form_are_texts(world: World) -> None:
     for name in FILES:
         path = Path(name.format(kind="online"))

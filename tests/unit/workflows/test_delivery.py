@@ -54,6 +54,7 @@ def test_a_stage_is_one_job_in_its_environment_and_brings_before_it_deploys() ->
         "Deploy to batch and score",
         "Deploy online",
         "Make the batch deployment the default",
+        "Share the version to the registry",
         "Export the version",
     ]
     assert [name for name in names if name in order] == order, "what a stage refuses goes no further"
@@ -68,6 +69,22 @@ def test_with_both_endpoints_the_batch_default_moves_last_and_alone_it_moves_aft
     assert step("Deploy to batch and score")["with"]["set-default"] == "${{ steps.model.outputs.online != 'true' }}"
     both = "steps.model.outputs.online == 'true' && steps.model.outputs.batch == 'true'"
     assert step("Make the batch deployment the default")["if"] == both
+
+
+def test_with_a_registry_no_files_travel_and_the_later_stages_deploy_from_it() -> None:
+    for name in ("Take the version from the stage before", "Register the same version in this workspace"):
+        assert step(name)["if"] == "inputs.bring && inputs.registry == ''"
+    for name in ("Export the version", "Hand it on"):
+        assert step(name)["if"] == "inputs.hand-on && inputs.registry == ''"
+    assert step("Share the version to the registry")["if"] == "inputs.hand-on && inputs.registry != ''"
+    stage = workflow("deliver-stage")["jobs"]["stage"]
+    assert stage["env"]["AZURE_MODEL"].startswith("${{ inputs.bring && inputs.registry != '' && format('azureml://")
+    for name, settings in (("Deploy to batch and score", "batch-settings"), ("Deploy online", "settings")):
+        assert step(name)["with"]["model"] == f"${{{{ steps.{settings}.outputs.azure-model }}}}"
+    jobs = workflow("deliver-model")["jobs"]
+    for each in ("dev", "test", "prod"):
+        assert jobs[each]["with"]["registry"] == "${{ needs.stages.outputs.registry }}"
+        assert "stages" in jobs[each]["needs"]
 
 
 def test_a_cancelled_stage_undoes_both_kinds() -> None:
