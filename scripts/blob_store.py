@@ -19,7 +19,7 @@ from urllib.parse import quote, urlencode
 from clock import Clock
 from errors import ActionError, ExitCode
 from known_failures import failure
-from rest import RETRY_STATUSES, AzureError, Credential, error_of
+from rest import RETRY_STATUSES, AzureError, Credential, error_of, retry_after
 from transport import Request, Response, Transport, TransportError
 from workspace import PREVIEW, Workspace
 
@@ -27,6 +27,7 @@ STORAGE = "https://storage.azure.com"
 _VERSION = "2021-12-02"
 _PIECE = 8 * 1024 * 1024  # bytes read or written at once
 _ATTEMPTS = 5
+_LONGEST_WAIT = 60.0  # seconds
 _URI = re.compile(r"azureml://(?:.*/)?datastores/(?P<datastore>[^/]+)/paths/(?P<path>.*)")
 
 
@@ -172,19 +173,27 @@ class BlobStore:
         if body is not None:
             sent.setdefault("Content-Type", "application/octet-stream")
         last = ""
+        renew = False
         for attempt in range(_ATTEMPTS):
             if self.credential is not None:
-                sent["Authorization"] = f"Bearer {self.credential.token()}"
+                sent["Authorization"] = f"Bearer {self.credential.token(renew=renew)}"
+            wait = 2.0**attempt
             try:
                 response = self.transport(Request(method, url, sent, body, 120.0))
             except TransportError as error:
                 last = str(error)
+                if "CERTIFICATE_VERIFY_FAILED" in last:  # waiting does not mend that
+                    break
             else:
                 if 200 <= response.status < 300:
                     return response
                 last = f"{response.status} {' '.join(error_of(response))}".strip()
+                if response.status == 401 and self.credential is not None and not renew:
+                    renew = True  # ended or revoked before its time
+                    continue
                 if response.status not in RETRY_STATUSES:
                     break
+                wait = min(retry_after(response.headers) or wait, _LONGEST_WAIT)
             if attempt + 1 < _ATTEMPTS:
-                self.clock.sleep(2.0**attempt)
+                self.clock.sleep(wait)
         raise failure(f"{method} of {name or 'the list of files'} at {self.url} failed.", last)

@@ -7,7 +7,7 @@ import re
 from collections import deque
 from dataclasses import dataclass, field
 
-from errors import ActionError
+from errors import unforeseen
 from github import Runner
 from job_status import TERMINAL
 from workspace import Run, Workspace
@@ -65,9 +65,9 @@ class LogFollower:
                 own = Run(self._job, self._job, state, "", "", "", "", "", origin=self._job)
                 if state in TERMINAL or state in ("Running", "Finalizing"):
                     self._follow(own, ended=state in TERMINAL)
-        except ActionError as error:
+        except Exception as error:  # noqa: BLE001 - whatever a log is like, the job is waited for
             if not self._warned:
-                self._runner.say(f"The steps' logs cannot be read now ({error.detail or error.what}); trying on.")
+                self._runner.say(f"The steps' logs cannot be read now ({unforeseen(error).reason}); trying on.")
                 self._warned = True
 
     def _runs(self, parent: str) -> list[Run]:

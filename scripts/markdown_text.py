@@ -15,7 +15,7 @@ def cell(text: str) -> str:
 
 def code(text: str) -> str:
     """A name in a table's cell, set as code."""
-    return "`" + text.replace("`", "'").replace("|", "\\|").replace("\n", " ") + "`"
+    return "`" + " ".join(text.splitlines()).replace("`", "'").replace("|", "\\|") + "`"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

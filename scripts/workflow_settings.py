@@ -12,7 +12,7 @@ from typing import Any
 
 from errors import Problem, bad_input
 from github import Runner
-from markdown_text import table
+from markdown_text import code, table
 
 #: Settings that every workflow has. Empty: the variables RESOURCE_GROUP and WORKSPACE_NAME of the GitHub environment.
 COMMON = {"environment": "dev", "resource-group": "", "workspace-name": "", "model": "taxi"}
@@ -38,7 +38,7 @@ def tell(runner: Runner, settings: Mapping[str, str]) -> None:
         runner.output(name, value)
         shown = repr(value) if "\n" in value or name == "set" else value
         runner.say(f"{name}: {shown or '(left open)'}")
-    rows = [[f"`{name}`", f"`{value}`"] for name, value in settings.items() if value]
+    rows = [[code(name), code(value)] for name, value in settings.items() if value]
     runner.summary(
         f"<details><summary>Settings of this run</summary>\n\n{table(['Setting', 'Value'], rows)}\n</details>\n"
     )

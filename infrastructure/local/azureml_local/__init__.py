@@ -3,4 +3,4 @@
 The unmodified `az`, azure-ai-ml SDK and MLflow clients talk to it; jobs are real processes, endpoints real servers.
 """
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

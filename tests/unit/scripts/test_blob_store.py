@@ -128,11 +128,34 @@ def test_passing_failures_are_lived_through_and_others_told_without_the_signatur
     store.transport = flaky
     assert store.sizes("x") == {}
     assert azure.clock.slept == [1.0, 2.0]
+    answers = [Response(503, {"retry-after": "7"}), Response(200, {}, b"<E><Blobs/></E>")]
+    store.sizes("x")
+    assert azure.clock.slept == [1.0, 2.0, 7.0], "the storage says how long it wants to be left alone"
     store.transport = lambda _: Response(403, {}, b"AuthorizationFailure")
     with pytest.raises(ActionError) as caught:
         store.sizes("x")
     assert "AuthorizationFailure" in caught.value.text()
     assert "sig=" not in caught.value.text()
+
+
+def test_a_token_that_ended_early_is_renewed_once(store: BlobStore) -> None:
+    class Bearer:
+        def token(self, *, renew: bool = False) -> str:
+            return "new" if renew else "old"
+
+    store.sas, store.credential = "", Bearer()
+    seen: list[str] = []
+
+    def strict(request: Request) -> Response:
+        seen.append(request.headers["Authorization"])
+        return Response(200, {}, b"<E><Blobs/></E>") if seen[-1] == "Bearer new" else Response(401)
+
+    store.transport = strict
+    assert store.sizes("x") == {}
+    assert seen == ["Bearer old", "Bearer new"]
+    store.transport = lambda _: Response(401)
+    with pytest.raises(ActionError, match="failed"):
+        store.sizes("x")
 
 
 def test_a_datastore_without_blobs_is_refused(azure: FakeEndpoints, monkeypatch: pytest.MonkeyPatch) -> None:

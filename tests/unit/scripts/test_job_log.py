@@ -7,7 +7,7 @@ import pytest
 from github import Runner
 from job_log import KEPT, LogFollower
 from rest import Rest
-from support.fake_azure import API, SUBSCRIPTION, Fault, StaticCredential, World, child, job
+from support.fake_azure import API, SUBSCRIPTION, Fault, StaticCredential, World, answer, child, job
 from workspace import Workspace
 
 
@@ -108,6 +108,17 @@ def test_a_log_that_cannot_be_read_is_told_once_and_caught_up(world: World) -> N
     for _ in range(4):
         follow.look("Running")
     assert world.log.count("cannot be read now") == 1
+    assert world.log.endswith("[prep] one\n")
+
+
+def test_a_log_in_a_form_nobody_knows_does_not_end_the_wait(world: World) -> None:
+    follow = follower(world)
+    world.azure.children["j1"] = [child("r1", "prep", "Running")]
+    world.azure.logs = {"r1/user_logs/std_log.txt": "one\n"}
+    world.azure.faults = [Fault("/details", answer(200, ["a list?"]))]
+    follow.look("Running")
+    assert "The steps' logs cannot be read now (This was not foreseen: AttributeError" in world.log
+    follow.look("Running")
     assert world.log.endswith("[prep] one\n")
 
 

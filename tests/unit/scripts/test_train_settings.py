@@ -65,6 +65,13 @@ def test_the_payload_of_a_repository_dispatch(repository: World) -> None:
     assert (found["pipeline-file"], found["cluster-size"]) == ("mlops/azureml/train/wine_pipeline.yml", "8")
 
 
+def test_a_payload_cannot_break_out_of_the_summary_or_the_log(repository: World) -> None:
+    sku = "x` | y |\n</details>\n::error::pwned"
+    settled(repository, None, {"node-sku": sku})
+    assert "| `node-sku` | `x' \\| y \\| </details> ::error::pwned` |" in repository.summary
+    assert not any(line.startswith("::error::") for line in repository.log.splitlines())
+
+
 def test_unknown_names_in_a_payload_are_refused(repository: World) -> None:
     repository.env.update(INPUTS="null", PAYLOAD='{"modell": "wine"}')
     assert repository.run(TITLE, settle) == 2

@@ -122,3 +122,13 @@ def test_the_major_tag_moves_to_this_commit_or_is_made(bin_folder: Path, exists:
     [call] = [call for call in calls if "--method" in call]
     assert re.match(rf"api --method {method} repos/team/suite/git/refs", call)
     assert "sha=abc" in call
+
+
+def test_everything_that_has_a_version_has_the_same() -> None:
+    project = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    package = (ROOT / "infrastructure/local/azureml_local/__init__.py").read_text()
+    own = re.search(r'^__version__ = "(.+)"$', package, re.MULTILINE)
+    assert project is not None
+    assert own is not None
+    assert own[1] == project[1]
+    assert f"## [{project[1]}] - " in (ROOT / "CHANGELOG.md").read_text(), "the changelog has no such version"
