@@ -31,8 +31,13 @@ def escape_property(text: str) -> str:
 
 
 def harmless(line: str) -> str:
-    """A log line that the runner cannot take for a `##[command]`, nor, at its start, for a `::command::`."""
-    line = line.replace("##[", "## [")
+    """A log line behind a prefix that the runner cannot take for a `##[command]`; `::` is only read at a line's start."""
+    return line.replace("##[", "## [")
+
+
+def _quoted(line: str) -> str:
+    """A line without a prefix that the runner cannot take for a command."""
+    line = harmless(line)
     return line.replace("::", ": :", 1) if line.lstrip().startswith("::") else line
 
 
@@ -60,7 +65,7 @@ class Runner:
 
     def say(self, text: str = "") -> None:
         """Print text. It may quote others (a model's answer, a name), so none of its lines is taken for a command."""
-        self._print("\n".join(harmless(line) for line in text.split("\n")))
+        self._print("\n".join(_quoted(line) for line in text.split("\n")))
 
     def _print(self, text: str) -> None:
         self.out.write(text + "\n")

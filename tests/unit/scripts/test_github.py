@@ -46,6 +46,12 @@ def test_foreign_lines_are_never_commands() -> None:
     assert harmless("##[group]x") == "## [group]x"
 
 
+def test_a_steps_own_words_stay_as_they_are_behind_a_prefix() -> None:
+    runner, out = told()
+    runner.foreign("[prep]", "::error::I am no command\nplain")
+    assert out.getvalue() == "[prep] ::error::I am no command\n[prep] plain\n"
+
+
 def test_a_secret_is_masked_line_by_line_and_once() -> None:
     runner, out = told()
     runner.mask("one\ntwo\n\n")
