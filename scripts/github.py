@@ -31,7 +31,7 @@ def escape_property(text: str) -> str:
 
 
 def harmless(line: str) -> str:
-    """A log line behind a prefix that the runner cannot take for a `##[command]`; `::` is only read at a line's start."""
+    """A log line, behind a prefix, that the runner cannot take for a `##[command]`; `::` counts at a line's start only."""
     return line.replace("##[", "## [")
 
 
@@ -64,8 +64,11 @@ class Runner:
         self._secrets: set[str] = set()
 
     def say(self, text: str = "") -> None:
-        """Print text. It may quote others (a model's answer, a name), so none of its lines is taken for a command."""
-        self._print("\n".join(_quoted(line) for line in text.split("\n")))
+        """Print text. It may quote others (a model's answer, a name), so none of its lines is taken for a command.
+
+        A carriage return begins a line too, as the runner reads it.
+        """
+        self._print("\n".join(_quoted(line) for line in text.splitlines()))
 
     def _print(self, text: str) -> None:
         self.out.write(text + "\n")

@@ -69,8 +69,10 @@ def test_the_braces_of_a_secret_json_are_no_secret() -> None:
 def test_what_is_quoted_is_never_a_command() -> None:
     """A model's answer, a name, an error of Azure: they are others' words."""
     runner, out = told()
-    runner.say("the answer was\n::set-output name=x::1\n  ::stop-commands::z ##[error]y\na::b")
-    assert out.getvalue() == ("the answer was\n: :set-output name=x::1\n  : :stop-commands::z ## [error]y\na::b\n")
+    runner.say("the answer was\n::set-output name=x::1\n  ::stop-commands::z ##[error]y\na::b\r::warning::w")
+    assert out.getvalue() == (
+        "the answer was\n: :set-output name=x::1\n  : :stop-commands::z ## [error]y\na::b\n: :warning::w\n"
+    )
 
 
 def test_groups_close_also_after_an_error() -> None:
