@@ -73,6 +73,7 @@ def test_pipeline_run_shows_the_figures_beside_the_champions(results: dict[str, 
     assert shown["metrics"]["test_rmse"] == shown["metrics"]["champion_test_rmse"]
     assert {"test_mae", "champion_test_mae", "test_r2", "champion_test_r2"} <= set(shown["metrics"])
     assert shown["tags"]["deploy_flag"] == "true"
+    assert shown["tags"]["decision"] == results["second"]["decision"]["reason"]
     assert shown["tags"]["registered_model_name"] == "taxi"
     assert shown["tags"]["registered_model_version"] == "2"
 
