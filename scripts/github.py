@@ -31,7 +31,7 @@ def escape_property(text: str) -> str:
 
 
 def harmless(line: str) -> str:
-    """A log line, behind a prefix, that the runner cannot take for a `##[command]`; `::` counts at a line's start only."""
+    """A log line behind a prefix, without a `##[command]` for the runner; `::` counts at a line's start only."""
     return line.replace("##[", "## [")
 
 
