@@ -41,14 +41,15 @@ class Changes:
         self.say(f"    $ {shlex.join(argv)}")
 
     def change(self, what: str, argv: Sequence[str], undo: str) -> Finished | None:
-        """Print a change and, with --apply, make it. None when it is only shown."""
+        """Print a change and, with --apply, make it. None when it is only shown. `undo`: "" where another's undoes it."""
         self.announce(what, argv)
         if not self.apply:
             return None
         done = self.start(argv)
         if done.code:
             raise refused(argv[0], what, done)
-        self.undo.append(undo)
+        if undo:
+            self.undo.append(undo)
         return done
 
     def gh(self, path: str) -> dict[str, Any] | None:

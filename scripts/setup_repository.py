@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from az_cli import json_of
 from errors import ActionError, ExitCode
 from setup_changes import Changes
 from setup_errors import refused
@@ -152,7 +153,7 @@ class GitHubSide:
         rules += f", reviewed by {', '.join(reviewers)}" if reviewers else ""
         undo = shlex.join(["gh", "api", "--method", "DELETE", path])
         self.changes.change(f"create the GitHub environment {name}{rules}", create, undo)
-        self._let(name, path, branches)
+        self._let(name, path, branches, existed=False)
 
     def _existing(self, name: str, path: str, found: dict[str, Any], branches: Sequence[str]) -> None:
         say = self.changes.say
@@ -161,7 +162,7 @@ class GitHubSide:
             listed = self.changes.gh(f"{path}/deployment-branch-policies") or {}
             if not listed.get("branch_policies"):  # a run was broken off between the two
                 say(f"  = GitHub environment {name} is there, for no branch yet")
-                self._let(name, path, branches)
+                self._let(name, path, branches, existed=True)
                 return
         say(f"  = GitHub environment {name} is there; its rules are left alone")
         if branches and not policy:
@@ -170,10 +171,14 @@ class GitHubSide:
                 f"https://github.com/{self.repo.full}/settings/environments"
             )
 
-    def _let(self, name: str, path: str, branches: Sequence[str]) -> None:
+    def _let(self, name: str, path: str, branches: Sequence[str], *, existed: bool) -> None:
         for branch in branches:
             policy = ["gh", "api", "--method", "POST", f"{path}/deployment-branch-policies", "-f", f"name={branch}"]
-            self.changes.change(f"let {name} be used from {branch}", policy, f"# goes with the environment {name}")
+            done = self.changes.change(f"let {name} be used from {branch}", policy, "")
+            if done is not None and existed:  # else it goes with the environment
+                made = json_of(done.stdout).get("id", "ID")
+                delete = ["gh", "api", "--method", "DELETE", f"{path}/deployment-branch-policies/{made}"]
+                self.changes.undo.append(shlex.join(delete))
 
     def user_id(self, login: str) -> int:
         document = self.changes.gh(f"users/{login}")

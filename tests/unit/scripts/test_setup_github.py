@@ -135,7 +135,7 @@ class Cloud:
             custom = "deployment_branch_policy[custom_branch_policies]=true" in rules.get(name, [])
             return answer({"deployment_branch_policy": {"custom_branch_policies": True} if custom else None, **rules})
         self.environments.setdefault(name, {}).setdefault(rest.split("/")[-1], []).extend(fields)
-        return answer({})
+        return answer({"id": 31})
 
     @property
     def changing(self) -> list[list[str]]:
@@ -224,6 +224,9 @@ def test_a_run_that_broke_off_before_the_branches_is_mended() -> None:
     cloud = Cloud(environments={"prod": {"prod": list(BRANCHES_ONLY)}})
     _, said = setup(cloud, "--apply")
     assert "GitHub environment prod is there, for no branch yet" in said
+    undo = said.split("To undo")[1]
+    assert "gh api --method DELETE repos/octo-org/octo-repo/environments/prod/deployment-branch-policies/31" in undo
+    assert "gh api --method DELETE repos/octo-org/octo-repo/environments/prod\n" not in undo
     assert cloud.environments["prod"]["deployment-branch-policies"] == ["name=main"]
 
 
@@ -282,6 +285,7 @@ def test_the_undo_runs_backwards_and_never_deletes_data_by_itself() -> None:
     undo = [line.strip() for line in said.split("top to bottom:\n")[1].splitlines() if line.startswith("  ")]
     assert undo[0] == "gh variable delete CLUSTER_IDENTITY --repo octo-org/octo-repo --env dev"
     assert undo[-2] == "gh api --method DELETE repos/octo-org/octo-repo/environments/dev"
+    assert not any("branch-polic" in line for line in undo), "they go with their environment"
     assert undo[-1].startswith("# removes the workspace and ALL that is in the group: az group delete --name rg-amlv2-")
 
 
