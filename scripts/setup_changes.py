@@ -41,7 +41,7 @@ class Changes:
         self.say(f"    $ {shlex.join(argv)}")
 
     def change(self, what: str, argv: Sequence[str], undo: str) -> Finished | None:
-        """Print a change and, with --apply, make it. None when it is only shown. `undo`: "" where another's undoes it."""
+        """Print a change and, with --apply, make it. None when only shown. `undo`: "" where another's undoes it."""
         self.announce(what, argv)
         if not self.apply:
             return None
