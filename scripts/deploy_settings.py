@@ -47,8 +47,8 @@ def online_of(model: Model) -> dict[str, str]:
         "endpoint-file": model.online.endpoint_file,
         "deployment-file": model.online.deployment_file,
         "endpoint-name": model.online.endpoint_name,
-        "request-file": _if_there(model.request_file),
-        "expect": _if_there(model.response_schema),
+        "request-file": _if_there(model, model.request_file),
+        "expect": _if_there(model, model.response_schema),
     }
 
 
@@ -59,12 +59,14 @@ def batch_of(model: Model) -> dict[str, str]:
         "deployment-file": model.batch.deployment_file,
         "endpoint-name": model.batch.endpoint_name,
         "cluster-name": model.cluster.name,
-        "input": _if_there(model.batch_input),
+        "input": _if_there(model, model.batch_input),
     }
 
 
-def _if_there(path: str) -> str:
-    return path if Path(path).exists() else ""
+def _if_there(model: Model, path: str) -> str:
+    """A path of the conventions where it is there. One that the manifest names always: a wrong one is refused."""
+    named = path in {file for _, file in model.named}
+    return path if named or Path(path).exists() else ""
 
 
 def settle(kind: str) -> Callable[[Context], int]:

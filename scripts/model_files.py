@@ -14,7 +14,7 @@ from pathlib import Path
 
 from errors import Problem
 from json_schema import Schema
-from models import Model
+from models import MANIFEST, Model
 from yaml_files import load, missing_references
 from yaml_scan import Scalar
 
@@ -41,9 +41,11 @@ class Files:
     def check(self) -> list[Problem]:
         """All problems, in the order of the files."""
         model = self.model
+        self._named()
+        named = {file for _, file in model.named}
         for what, file in (("environment", model.environment_file), ("pipeline", model.pipeline_file)):
-            if not (self.root / file).is_file():
-                self.wrong("mlops/models.yml", 1, f"{model.name} has no {what}: {file} does not exist.")
+            if file not in named and not (self.root / file).is_file():
+                self.wrong(MANIFEST.as_posix(), 1, f"{model.name} has no {what}: {file} does not exist.")
         for file in yaml_files(self.root, model):
             self._references(file)
         self._pipeline()
@@ -51,6 +53,15 @@ class Files:
             self._endpoint(kind, endpoint.endpoint_file, endpoint.deployment_file)
         self._request()
         return self.problems
+
+    def _named(self) -> None:
+        """What the manifest names is there: a deployment whose request is misspelt would go untested."""
+        manifest = self.scalars(MANIFEST.as_posix())
+        for key, file in self.model.named:
+            if not (self.root / file).exists():
+                place = ("models", self.model.name, *key.split("."))
+                line = next((each.line for each in manifest if each.path == place), 1)
+                self.wrong(MANIFEST.as_posix(), line, f"{key} of {self.model.name} is {file}, which does not exist.")
 
     def _references(self, file: str) -> None:
         for problem in missing_references(self.root / file):
@@ -147,6 +158,8 @@ class Files:
         if not all(there):
             if any(there):
                 present, missing = (endpoint, deployment) if there[0] else (deployment, endpoint)
+                if missing in {file for _, file in self.model.named}:
+                    return  # told
                 self.wrong(present, 1, f"the {kind} endpoint has no {missing} beside it.")
             return
         name = _value(self.scalars(endpoint), ("name",))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,7 @@ class Model:
     environments: tuple[str, ...] = ("dev", "test", "prod")
     registry: str = ""
     paths: tuple[str, ...] = ()
+    named: tuple[tuple[str, str], ...] = ()  # files that the manifest names: key -> path; these must be there
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,24 @@ class Manifest:
             environments=tuple(given.get("environments", Model.environments)),
             registry=given.get("registry", ""),
             paths=tuple(given.get("paths", ())),
+            named=tuple(_named(given)),
         )
+
+
+#: Keys of an entry that name a file or a folder.
+_FILES = ("environment-file", "pipeline-file", "request-file", "response-schema", "batch-input")
+
+
+def _named(entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The files that an entry names itself: `online.endpoint-file` and the like -> path."""
+    for key in _FILES:
+        if entry.get(key):
+            yield key, str(entry[key])
+    for kind in ("online", "batch"):
+        inner = entry.get(kind)
+        for key in ("endpoint-file", "deployment-file"):
+            if isinstance(inner, Mapping) and inner.get(key):
+                yield f"{kind}.{key}", str(inner[key])
 
 
 def _endpoint(name: str, kind: str, entry: Mapping[str, str] | bool | None) -> Endpoint:

@@ -91,3 +91,15 @@ def test_wrong_settings_are_told_together(world: World, kind: str) -> None:
     assert run(world, kind, {"endpoint-name": "1x", "model-version": "a b", "deployment-file": "none.yml"}) == 2
     for part in ("endpoint-name is '1x'", "model-version is 'a b'", "deployment-file is 'none.yml'"):
         assert part in world.log
+
+
+def test_a_request_that_the_manifest_names_and_is_not_there_is_handed_on_to_be_refused(world: World) -> None:
+    """Left out, the deployment would go untested."""
+    for name in FILES:
+        path = Path(name.format(kind="online"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    MANIFEST.write_text("models:\n  taxi:\n    request-file: data/requst.json\n")
+    assert run(world, "online", None) == 0, world.log
+    assert world.outputs["request-file"] == "data/requst.json"
+    assert world.outputs["expect"] == "", "a convention, and no such file"

@@ -109,3 +109,21 @@ def test_a_missing_pipeline_and_half_an_endpoint(copy: Path) -> None:
         "mlops/azureml/deploy/batch/digits_batch-endpoint.yml, line 1: the batch endpoint has no "
         "mlops/azureml/deploy/batch/digits_batch-deployment.yml beside it.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("request-file: data/digits/requst.json", "request-file of digits is data/digits/requst.json"),
+        ("batch-input: data/digits/bach", "batch-input of digits is data/digits/bach"),
+        ("response-schema: data/nope.json", "response-schema of digits is data/nope.json"),
+        ("pipeline-file: mlops/nope.yml", "pipeline-file of digits is mlops/nope.yml"),
+        ("online:\n      deployment-file: mlops/nope.yml", "online.deployment-file of digits is mlops/nope.yml"),
+    ],
+)
+def test_a_file_that_the_manifest_names_must_be_there(copy: Path, lines: str, told: str) -> None:
+    manifest = copy / "mlops" / "models.yml"
+    manifest.write_text(manifest.read_text().replace("  digits:\n", f"  digits:\n    {lines}\n"))
+    last = lines.rpartition("\n")[2].strip()
+    line = 1 + [each.strip() for each in manifest.read_text().splitlines()].index(last)
+    assert problems(copy) == [f"mlops/models.yml, line {line}: {told}, which does not exist."]
