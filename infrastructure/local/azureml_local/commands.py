@@ -25,7 +25,7 @@ from . import (
     shell_environment,
     tools,
 )
-from .paths import StatePaths
+from .paths import StatePaths, own_command
 from .studio import viewer
 
 
@@ -68,7 +68,7 @@ def status(paths: StatePaths, arguments: argparse.Namespace) -> int:
         }
         print(json.dumps(facts, indent=2))
     elif running is None or config is None:
-        print(f"not running (state {paths.root}); start it with: azureml-local up")
+        print(f"not running (state {paths.root}); start it with: {own_command()} up")
     else:
         print(f"running, pid {running.pid}")
         print(f"state          {paths.root}")
@@ -100,12 +100,12 @@ def logs(paths: StatePaths, arguments: argparse.Namespace) -> int:
 def env(paths: StatePaths, arguments: argparse.Namespace) -> int:
     """Print the shell variables that lead az, the SDK and MLflow here."""
     if not paths.settings.exists() or not paths.ca_bundle.exists():
-        _say("no workspace yet; start it with: azureml-local up")
+        _say(f"no workspace yet; start it with: {own_command()} up")
         return 3
     config = settings.load(paths)
     certificates.write_bundle(paths)
     if daemon.find(paths, config) is None:
-        _say("not running; start it with: azureml-local up")
+        _say(f"not running; start it with: {own_command()} up")
     print(shell_environment.exports(paths, config, arguments.shell))
     return 0
 
@@ -141,6 +141,8 @@ def demo(paths: StatePaths, arguments: argparse.Namespace) -> int:
     """Bring the workspace up, train a model and put it to use, through the real workflows."""
     from .workflow_run import demo as demonstration  # noqa: PLC0415 - only this command needs act
 
+    if not demonstration.is_known(arguments.model):
+        return 2
     code = up(paths, arguments)
     return code or demonstration.run(paths, arguments.model)
 
@@ -157,7 +159,7 @@ def open_(paths: StatePaths, arguments: argparse.Namespace) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser(prog="azureml-local", description=__doc__.splitlines()[0] if __doc__ else None)
+    top = argparse.ArgumentParser(prog="azureml-local", description="A local Azure Machine Learning workspace.")
     top.add_argument("--version", action="version", version=__version__)
     top.add_argument(
         "--state", help="state folder (default: $AZUREML_LOCAL_STATE, else .azureml-local in the repository)"

@@ -13,7 +13,7 @@ from typing import Any
 from . import daemon, settings
 from .faults.kinds import KINDS, FaultError, read
 from .local_api import local_key
-from .paths import StatePaths
+from .paths import StatePaths, own_command
 from .tokens import Tokens
 
 
@@ -93,7 +93,7 @@ def run(paths: StatePaths, arguments: argparse.Namespace) -> int:
             return 2
     config = settings.load(paths) if paths.settings.exists() else None
     if config is None or daemon.find(paths, config) is None:
-        print("azureml-local fault: not running; start it with: azureml-local up", file=sys.stderr)
+        print(f"azureml-local fault: not running; start it with: {own_command()} up", file=sys.stderr)
         return 3
     key = local_key(Tokens.load(paths, config))
     if arguments.fault_command == "add":

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 LOCKS = REPOSITORY / "infrastructure" / "locks"
+
+
+def shown_path(path: Path) -> str:
+    """A path as short as it can be typed here."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if here in path.parents else path)
+
+
+def own_command() -> str:
+    """This command as it can be typed here, for what people are told to do next."""
+    called = Path(sys.argv[0])
+    return shown_path(called.absolute()) if called.name == "azureml-local" else "azureml-local"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from http import cookies
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from azureml_local import daemon, settings
-from azureml_local.paths import StatePaths
+from azureml_local.paths import StatePaths, own_command
 from azureml_local.settings import Settings
 from azureml_local.tokens import Tokens
 
@@ -107,7 +107,7 @@ def fetcher(paths: StatePaths, config: Settings) -> Fetch:
             found = {name: value for name in _KEPT if (value := answer.getheader(name))}
             return answer.status, found, answer.read()
         except (OSError, http.client.HTTPException) as error:
-            text = f"The local workspace does not answer ({error}); start it with: azureml-local up\n"
+            text = f"The local workspace does not answer ({error}); start it with: {own_command()} up\n"
             return 502, {"Content-Type": "text/plain; charset=utf-8"}, text.encode()
         finally:
             connection.close()
@@ -119,7 +119,7 @@ def run(paths: StatePaths, arguments: argparse.Namespace) -> int:
     """Serve the pages until Ctrl-C. 3 when the workspace does not run, 1 when there is no such page."""
     config = settings.load(paths) if paths.settings.exists() else None
     if config is None or daemon.find(paths, config) is None:
-        print("azureml-local: not running; start it with: azureml-local up", file=sys.stderr)
+        print(f"azureml-local: not running; start it with: {own_command()} up", file=sys.stderr)
         return 3
     fetch = fetcher(paths, config)
     path = path_of(arguments.page, lambda name: fetch(f"/runs/{quote(name, safe='')}")[0] == 200)

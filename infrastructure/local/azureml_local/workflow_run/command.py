@@ -17,14 +17,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from azureml_local import certificates, daemon, settings, shell_environment
-from azureml_local.paths import REPOSITORY, StatePaths
+from azureml_local.paths import REPOSITORY, StatePaths, own_command, shown_path
 from azureml_local.settings import Settings
 
 from . import act, calls, checkouts, id_tokens, job_environments, reviews, workflow_file
 from .records import Event, Reader, RunRecord
 from .repositories import mapping
 from .summary_text import plain
-from .terminal import Terminal, job_rows, shown_path, table
+from .terminal import Terminal, job_rows, table
 from .workflow_file import WorkflowError
 
 # Other repositories name the suite by its GitHub name; the documentation's placeholder works too.
@@ -285,7 +285,7 @@ def run(paths: StatePaths, arguments: argparse.Namespace) -> int:
     """`azureml-local run`."""
     config = settings.load(paths)
     if daemon.find(paths, config) is None:
-        print("azureml-local: not running; start it with: azureml-local up", file=sys.stderr)
+        print(f"azureml-local: not running; start it with: {own_command()} up", file=sys.stderr)
         return 2
     try:
         prepared = prepare(paths, config, arguments)

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from azureml_local import settings
-from azureml_local.paths import REPOSITORY, StatePaths
+from azureml_local.paths import REPOSITORY, StatePaths, own_command, shown_path
 from azureml_local.settings import Settings
 
 from . import facts, in_process
 from .command import CANCELLED, add_arguments, execute, keep_summaries, prepare
 from .records import RunRecord
-from .terminal import Terminal, duration, job_rows, shown_path, table
+from .terminal import Terminal, duration, job_rows, table
 from .workflow_file import WorkflowError
 
 # Long enough to judge a step by some requests; a real rollout takes the workflow's default.
@@ -152,12 +152,17 @@ def stages(model: str) -> list[str]:
     )]  # fmt: skip
 
 
+def is_known(model: str) -> bool:
+    """Whether there is such a model; if not, which there are is told."""
+    if model in models():
+        return True
+    print(f"azureml-local demo: no model '{model}'; there are: {', '.join(models())}", file=sys.stderr)
+    return False
+
+
 def run(paths: StatePaths, model: str) -> int:
     """Train the model and put it to use, on a workspace that is up."""
     config = settings.load(paths)
-    if model not in models():
-        print(f"azureml-local demo: no model '{model}'; there are: {', '.join(models())}", file=sys.stderr)
-        return 2
     done: list[Done] = []
     version = (model, "")
     for name in stages(model):
@@ -198,7 +203,7 @@ def tell(paths: StatePaths, config: Settings, model: str, version: tuple[str, st
         lines = online_lines(paths, config, each, model, version) if each.name == "deploy-online" else batch_lines(each)
         print(f"\n{each.name}\n" + "\n".join(f"  {line}" for line in lines))
     print("\n" + duration_table(paths, config, done))
-    command = shown_path(Path(sys.argv[0]).absolute())
+    command = own_command()
     print(f"\nSummaries and full logs (their links to ml.azure.com open by `{command} open LINK`)")
     for each in done:
         print(f"  {each.name:<13}  {shown_path(each.folder)}/")

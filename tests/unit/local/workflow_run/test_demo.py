@@ -86,3 +86,9 @@ def test_what_to_try_next_begins_as_the_readme_says() -> None:
     signing_in = [line for line in told if line.startswith(("eval", "az login", "az configure"))]
     assert len(signing_in) == 3
     assert "\n".join(signing_in) in readme
+
+
+def test_a_model_that_is_not_there_is_told_before_anything_starts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert demo.is_known("taxi")
+    assert not demo.is_known("fare")
+    assert capsys.readouterr().err == "azureml-local demo: no model 'fare'; there are: digits, taxi\n"
