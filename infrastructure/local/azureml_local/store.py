@@ -48,6 +48,15 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(timezone.utc).isoformat(timespec="microseconds")
 
 
+def connect(path: Path | str, schema: str) -> sqlite3.Connection:
+    """A database whose writes survive a kill -9, whole. Threads and transactions are the caller's to see to."""
+    database = sqlite3.connect(str(path), check_same_thread=False, isolation_level=None, timeout=30)
+    database.execute("PRAGMA journal_mode=WAL")
+    database.execute("PRAGMA synchronous=NORMAL")
+    database.executescript(schema)
+    return database
+
+
 class ResourceStore:
     """Get, put, delete and list documents. Safe from several threads; calls take well under a millisecond."""
 
@@ -55,10 +64,7 @@ class ResourceStore:
         self._lock = threading.RLock()
         self._clock = clock
         self._depth = 0
-        self._db = sqlite3.connect(str(path), check_same_thread=False, isolation_level=None, timeout=30)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.executescript(_SCHEMA)
+        self._db = connect(path, _SCHEMA)
 
     def close(self) -> None:
         with self._lock:

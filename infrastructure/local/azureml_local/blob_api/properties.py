@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import threading
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from pathlib import Path
 from stat import S_ISREG
+
+from azureml_local import store
 
 DEFAULT_TYPE = "application/octet-stream"
 
@@ -60,10 +61,7 @@ class PropertyStore:
 
     def __init__(self, path: Path | str) -> None:
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(str(path), check_same_thread=False, isolation_level=None, timeout=30)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.executescript(_SCHEMA)
+        self._db = store.connect(path, _SCHEMA)
 
     def close(self) -> None:
         with self._lock:

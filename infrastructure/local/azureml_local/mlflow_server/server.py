@@ -6,16 +6,15 @@ One server, one database file a workspace. The process behind it is the supervis
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from azureml_local.routing import WorkspaceRef
 from azureml_local.services import Services
 
-from .supervisor import CHILD, RESTART_SECONDS, MlflowUnavailableError, Supervisor
+from .supervisor import MlflowUnavailableError, Supervisor
 
 
 class RunNotFoundError(Exception):
@@ -46,16 +45,9 @@ RunHook = Callable[[ClientRun], Awaitable[None]]
 class MlflowServer(Supervisor):
     """Tracking. Jobs become runs through `ensure_run` and `end_run`."""
 
-    def __init__(
-        self,
-        services: Services,
-        *,
-        child: Path = CHILD,
-        python: Callable[[], Path] | None = None,
-        pauses: Sequence[float] = RESTART_SECONDS,
-    ) -> None:
-        """As the supervisor; the hooks are called with every run that a client makes or changes."""
-        super().__init__(services, child=child, python=python, pauses=pauses)
+    def __init__(self, services: Services, **process: Any) -> None:
+        """process: what the supervisor takes. The hooks are called with every run that a client makes or changes."""
+        super().__init__(services, **process)
         self.on_run_created: list[RunHook] = []
         self.on_run_updated: list[RunHook] = []
 
