@@ -3,6 +3,7 @@ environments. Where test refuses it, test serves what it served, and prod is unt
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
@@ -95,7 +96,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> SuiteCopy:
 
 @pytest.fixture(scope="module")
 def rest(workspace: LocalWorkspace) -> dict[str, Rest]:
-    """The workspaces of dev, test and prod."""
+    """The workspaces of dev, test and prod. Only dev's endpoints are to be made: each costs a launch of az."""
     config = workspace.settings
     found = {"dev": Rest(workspace.paths, config)}
     for stage in STAGES:
@@ -104,6 +105,10 @@ def rest(workspace: LocalWorkspace) -> dict[str, Rest]:
         body = {"location": "westeurope", "properties": {}}
         facts.call(workspace.paths, config, "PUT", "management.azure.com", path, body)
         found[stage] = Rest(workspace.paths, replace(config, workspace=name))
+        digits = hashlib.sha256(found[stage].settings.workspace_id.lower().encode()).hexdigest()[:6]
+        for kind, auth in (("online", "Key"), ("batch", "AADToken")):
+            made = {"location": "westeurope", "properties": {"authMode": auth}}
+            found[stage].succeed("PUT", f"/{kind}Endpoints/tiny-{kind}-{digits}", made)
     return found
 
 

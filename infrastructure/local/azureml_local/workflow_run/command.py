@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -185,6 +186,7 @@ def prepare(paths: StatePaths, config: Settings, arguments: argparse.Namespace) 
             "ACTIONS_ID_TOKEN_REQUEST_URL": id_tokens.URL,
             "ACTIONS_ID_TOKEN_REQUEST_TOKEN": token,
             "AZUREML_LOCAL_RUN_FOLDER": str(folder),
+            "AZUREML_LOCAL_RUN_PID": str(os.getpid()),
         },
         secrets={
             # Not for workflows to read: act masks the values of secrets in every log line.

@@ -25,6 +25,9 @@ def main() -> int:
     answer = Path(os.environ["AZUREML_LOCAL_RUN_FOLDER"]) / ANSWERS / f"{uuid.uuid4().hex}.json"
     print(MARK + json.dumps({"environment": name, "answer": answer.name, "pid": os.getpid()}), flush=True)
     while not answer.exists():
+        if not _alive(int(os.environ.get("AZUREML_LOCAL_RUN_PID", "0"))):
+            print("::error::azureml-local run is gone: nobody can let this job in.", flush=True)
+            return 1
         time.sleep(POLL_SECONDS)
     said = json.loads(answer.read_text())
     if not said["approved"]:
@@ -34,6 +37,14 @@ def main() -> int:
         variables.write(f"ACTIONS_ID_TOKEN_REQUEST_URL={said['url']}\n")
     print(f"ID tokens of this job have the subject {said['subject']}", flush=True)
     return 0
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)  # 0, when nobody said which, is this very group
+    except ProcessLookupError:
+        return False
+    return True
 
 
 if __name__ == "__main__":

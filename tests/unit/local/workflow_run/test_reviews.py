@@ -140,6 +140,20 @@ def test_the_step_fails_with_the_reason(tmp_path: Path) -> None:
     assert "::error::nobody approved" in done.stdout
 
 
+def test_the_step_ends_when_nobody_is_left_to_answer(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    env = {
+        "ENVIRONMENT_NAME": "prod",
+        "AZUREML_LOCAL_RUN_FOLDER": str(tmp_path),
+        "AZUREML_LOCAL_RUN_PID": str(gone.pid),
+    }
+    command = [sys.executable, str(environment_step.__file__)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "::error::azureml-local run is gone: nobody can let this job in." in done.stdout
+
+
 def test_an_empty_name_is_no_environment(tmp_path: Path) -> None:
     done = step(tmp_path, "", {})
     assert (done.returncode, done.stdout) == (0, "")
