@@ -158,7 +158,7 @@ class Comparison:
             own = (
                 f"the pipeline registered version {cell(self.head.version)}"
                 if self.head.version
-                else "the pipeline's own gate keeps the champion"
+                else "the pipeline's own gate registered nothing: the champion stays"
             )
             parts.append(f"Trained in {spoken(self.head.seconds)} on a local workspace; there {own}.\n")
         if self.head.metrics:
