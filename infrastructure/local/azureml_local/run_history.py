@@ -52,13 +52,15 @@ def install(services: Services) -> None:
         return JSONResponse(run_document(services, workspace_of(request), run))
 
     asked: set[tuple[str, str]] = set()
+    since = services.clock()
 
     async def details(request: Request) -> Response:
-        """Clients that stream look at log files only while a run is under way. One that ended before it was asked for
-        is told as Finalizing once, so that its log is shown."""
+        """Clients that stream look at log files only while a run is under way. One that began and ended before it was
+        asked for is told as Finalizing once, so that its log is shown."""
         run = named(request)
         document = details_document(services, workspace_of(request), run)
-        if run.ended and (run.workspace, run.name) not in asked and _just_now(services, run):
+        unseen = (run.workspace, run.name) not in asked and datetime.fromisoformat(run.created) >= since
+        if unseen and run.ended and _just_now(services, run):
             document["status"] = states.FINALIZING
         asked.add((run.workspace, run.name))
         return JSONResponse(document)

@@ -46,6 +46,8 @@ def _sklearn(version: str) -> tuple[str, ...]:
 
 
 def _lightgbm(version: str) -> tuple[str, ...]:
+    if version in {"3.1", "3.2"}:  # images of Python 3.7
+        return (f"lightgbm~={version}.0", "xgboost<1.7", "scikit-learn~=1.0.0", "pandas", "scipy", *_PLOTS, *_TRACKING)
     engine = "lightgbm>=4.6.0" if version in {"", "3.3"} else f"lightgbm~={version}.0"
     return (engine, "xgboost~=1.7.6", "scikit-learn~=1.5.1", "pandas~=1.5.3", *_NUMPY_122, *_PLOTS, *_TRACKING)
 

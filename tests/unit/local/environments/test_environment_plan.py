@@ -84,6 +84,7 @@ def test_other_images_are_not_guessed(image: str) -> None:
         ("azureml://registries/azureml/environments/sklearn-1.5/labels/latest", "3.10", "scikit-learn~=1.5.0"),
         ("azureml://registries/azureml/environments/lightgbm-3.3/versions/7", "3.10", "xgboost~=1.7.6"),
         ("azureml:AzureML-lightgbm-3.2-ubuntu18.04-py37-cpu:1", "3.7", "lightgbm~=3.2.0"),
+        ("azureml:AzureML-lightgbm-3.2-ubuntu18.04-py37-cpu:11", "3.7", "xgboost<1.7"),
         ("azureml:AzureML-tensorflow-2.16-cuda12@latest", "3.10", "tensorflow~=2.16.0"),
         ("azureml:AzureML-ACPT-pytorch-1.13-py38-cuda11.7-gpu@latest", "3.8", "torch~=1.13.0"),
         ("azureml://registries/azureml/environments/acpt-pytorch-2.2-cuda12.1/versions/3", "3.10", "torch~=2.2.0"),
