@@ -81,6 +81,7 @@ class DirectCycle(RequestResponseCycle):
         self.message_event = _UNUSED
         # Ours.
         self._protocol = protocol
+        self._method = method
         self._head_only = method == b"HEAD"
         self._chunks_known = protocol.parser.get_http_version() != "1.0"
         self._in_chunks = False
@@ -145,6 +146,8 @@ class DirectCycle(RequestResponseCycle):
             self._protocol.flow.resume_reading()
 
     def begin(self, status: int, headers: Headers, data: bytes, *, more: bool) -> None:
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s %s -> %s", self._method.decode(), self._protocol.url.partition(b"?")[0].decode(), status)
         lines = [STATUS_LINE[status]]
         measured = False
         for name, value in self._protocol.server_state.default_headers:

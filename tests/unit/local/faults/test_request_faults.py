@@ -9,9 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from azureml_local import arm, blob_api, blobs, compute, datastores, faults, identity, local_api, operations
+from azureml_local import arm, blob_api, blobs, compute, datastores, faults, identity, local_api, online, operations
 from azureml_local.faults.kinds import FaultError
 from azureml_local.local_api import KEY_HEADER, local_key
+from azureml_local.online.access import AAD_TOKEN, Guard
+from azureml_local.online.router import EndpointRoute
 from support.local_server import ARM, Server, make_server
 
 
@@ -81,6 +83,24 @@ def test_a_cut_before_leaves_nothing_done_and_a_cut_after_only_loses_the_answer(
     with pytest.raises(ConnectionResetError):
         put()
     assert get(server, url).status_code == 200
+
+
+def test_requests_to_endpoints_come_by_the_front_door_while_a_fault_is_on(tmp_path: Path) -> None:
+    server = make_server(tmp_path, operations, faults, arm, blobs, online)
+    host = "taxi.westeurope.inference.ml.azure.com"
+    url = f"https://{host}/score"
+    assert server.application.direct("management.azure.com") is None
+    assert server.application.direct(host) is None
+    guard = Guard(AAD_TOKEN, host, None, server.services.tokens)
+    server.services.online.router.endpoints["taxi"] = EndpointRoute("taxi", guard, (), ())
+    assert server.application.direct(host) is not None
+    on(server, "server-error", "/score", status=503)
+    assert server.application.direct(host) is None
+    answers = [asyncio.run(server.call("POST", url)) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [503, 401]
+    assert server.services.faults is not None
+    server.services.faults.clear()
+    assert server.application.direct(host) is not None
 
 
 def test_tokens_given_until_now_expire_and_new_ones_are_good(server: Server) -> None:
