@@ -43,20 +43,20 @@ class Rollback:
         return json.dumps(shares, sort_keys=True)
 
     def undo(self, rollback: bool) -> bool:
-        """After a failure: keep the log, restore the traffic, delete the deployment, free the endpoint.
+        """After a failure: restore the traffic, keep the log, delete the deployment, free the endpoint.
 
         Returns whether the traffic is as it was before and the deployment gone. Without `rollback` only the log is
         kept and the endpoint freed. Raises ActionError when the traffic could not be restored.
         """
         deadline = self.endpoint.clock.monotonic() + UNDO
-        self.keep_log()
-        if not self.lock.held:
-            return False
-        begun = self.moving or self.ours
-        if rollback and begun:
-            if self.moving:
+        undone = rollback and self.lock.held and (self.moving or self.ours)
+        try:
+            if undone and self.moving:  # first of all: until then clients meet the bad one
                 self.lock.set_traffic(self.lock.before, deadline, "Restoring the traffic")
                 self.runner.say(f"The traffic is restored: {traffic.told(self.lock.before)}.")
+        finally:
+            self.keep_log()
+        if undone:
             self.report.after = self.lock.before
             self.runner.output("traffic", self.told(self.lock.before))
             if self.ours:
@@ -64,7 +64,7 @@ class Rollback:
                 self.report.removed.append(self.name)
                 self.runner.say(f"Deployment {self.name} is deleted.")
         self.lock.release(deadline)
-        return rollback and begun
+        return undone
 
     def keep_log(self) -> None:
         """The deployment's log, while it is still there."""

@@ -279,6 +279,21 @@ def test_what_does_not_pass_is_rolled_back(
     assert live.summary.index("**Deployment green") < live.summary.index("#### Traffic")
 
 
+def test_the_traffic_is_restored_before_the_log_is_read(live: EndpointWorld) -> None:
+    late(live)
+    seen: list[dict[str, int]] = []
+    log = live.azure.container_logs
+
+    class Logs(dict[str, str]):
+        def get(self, name: str, default: str = "") -> str:  # type: ignore[override]
+            seen.append(live.azure.traffic(NAME))
+            return str(super().get(name, default))
+
+    live.azure.container_logs = Logs(log)
+    assert run(live) == ExitCode.REJECTED, live.log
+    assert seen == [{"blue": 100}]
+
+
 def test_what_nobody_foresaw_is_rolled_back_too(live: EndpointWorld) -> None:
     def strange(request: Request) -> Response:
         if live.azure.traffic(NAME).get("green", 0) >= 50:
