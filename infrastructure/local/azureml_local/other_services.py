@@ -7,8 +7,9 @@ import re
 _PROVIDER = re.compile(r"/providers/(Microsoft\.[A-Za-z0-9]+)(?:/|$)", re.IGNORECASE)
 _SERVICES = {
     "microsoft.insights": (
-        "autoscale rules and monitoring",
-        "Leave the step out here; `az ml online-deployment update --set instance_count=N` scales a deployment.",
+        "monitoring and autoscale rules",
+        "Leave the step out here: `az ml online-deployment get-logs` shows what a deployment logs, `az ml online-deployment"
+        " update --set instance_count=N` scales it.",
     ),
     "microsoft.storage": (
         "storage accounts and their keys",

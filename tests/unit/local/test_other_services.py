@@ -16,7 +16,7 @@ from support.local_server import ARM, make_server
     [
         (
             "/microsoft.insights/autoscalesettings/a",
-            "has no autoscale rules and monitoring (microsoft.insights). Leave",
+            "has no monitoring and autoscale rules (microsoft.insights). Leave",
         ),
         ("/Microsoft.Storage/storageAccounts", "`az storage blob … --auth-mode login`"),
         ("/Microsoft.Storage/storageAccounts/x/providers/Microsoft.Authorization/roleAssignments/r", "has no roles"),

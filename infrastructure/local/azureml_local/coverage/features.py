@@ -465,7 +465,12 @@ FEATURES: tuple[Feature, ...] = (
         _ONLINE_API + "test_deployments_that_are_refused_leave_nothing",
         note="an error that says what runs here",
     ),
-    _refused(_ONLINE, "Autoscale rules (Microsoft.Insights)", note="501: no route"),
+    _refused(
+        _ONLINE,
+        "Autoscale rules (Microsoft.Insights)",
+        _UNIT + "test_other_services.py::test_a_service_that_is_not_here",
+        note="501 that says what to do instead",
+    ),
     _works(
         _BATCH,
         "Endpoints and model deployments: scoring scripts and MLflow models, default deployment",
@@ -541,5 +546,11 @@ FEATURES: tuple[Feature, ...] = (
         )
     ),
     _refused("Workspaces", "Delete", note="405"),
-    _refused("Workspaces", "Role assignments, networks, quotas", note="501: no route; one principal may do everything"),
+    _refused(
+        "Workspaces",
+        "Role assignments, networks, key vaults, identities, container registries, storage accounts, monitoring",
+        _UNIT + "test_other_services.py::test_a_service_that_is_not_here",
+        note="501 that says what to do instead; one principal may do everything",
+    ),
+    _refused("Workspaces", "Quotas", note="501: no route"),
 )

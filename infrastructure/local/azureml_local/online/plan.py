@@ -120,20 +120,32 @@ def settled(services: Services, workspace: WorkspaceRef, properties: Document) -
 
 
 def _check_without_code(model: ModelFiles | None, environment: Environment | None) -> None:
-    if model is None or model.type != "mlflow_model":
-        if environment is not None and environment.properties.get("inferenceConfig"):
-            raise AzureError(
-                501,
-                "NotImplementedLocally",
-                f"The environment '{environment.name}' is a container with a server of its own (inference_config), "
-                "which needs Docker. The local workspace runs scoring scripts and MLflow models.",
-            )
-        kind = model.type if model else "no model"
-        raise bad_request(
-            f"A deployment of {kind} needs a code_configuration with a scoring_script, and an environment. Only MLflow "
-            "models can be deployed without.",
-            target="codeConfiguration",
+    if model is not None and model.type == "mlflow_model":
+        return
+    instead = (
+        "To serve the model here, give the deployment a code_configuration with a scoring_script, and an environment "
+        "with a conda_file."
+    )
+    if environment is not None and environment.properties.get("inferenceConfig"):
+        what = environment.properties.get("image") or environment.name
+        raise AzureError(
+            501,
+            "NotImplementedLocally",
+            f"The environment '{what}' is a container with a server of its own (inference_config), which needs Docker; "
+            f"the local workspace runs scoring scripts and MLflow models. {instead}",
         )
+    if model is not None and model.type == "triton_model":
+        raise AzureError(
+            501,
+            "NotImplementedLocally",
+            f"Triton models are served by a container of NVIDIA's, which needs Docker. {instead}",
+        )
+    kind = model.type if model else "no model"
+    raise bad_request(
+        f"A deployment of {kind} needs a code_configuration with a scoring_script, and an environment. Only MLflow "
+        "models can be deployed without.",
+        target="codeConfiguration",
+    )
 
 
 def _model(services: Services, workspace: WorkspaceRef, reference: object) -> ModelFiles | None:

@@ -94,6 +94,7 @@ class Workspace:
         for path, properties in (
             ("/models/fares/versions/1", {"modelUri": f"{at}/model"}),
             ("/models/mlf/versions/1", {"modelUri": f"{at}/model", "modelType": "mlflow_model"}),
+            ("/models/tri/versions/1", {"modelUri": f"{at}/model", "modelType": "triton_model"}),
             ("/codes/c/versions/1", {"codeUri": f"{self.url}/code"}),
             ("/environments/env/versions/1", {"image": "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu20.04"}),
             (
@@ -290,7 +291,8 @@ def test_a_deployment_is_created_and_completed(run: Callable[[Check], None]) -> 
             "is not in the code folder",
         ),
         ({"codeConfiguration": None}, 400, "Only MLflow models can be deployed without"),
-        ({"codeConfiguration": None, "environmentId": "azureml:own:1"}, 501, "which needs Docker"),
+        ({"codeConfiguration": None, "environmentId": "azureml:own:1"}, 501, "The environment 'x' is a container with"),
+        ({"codeConfiguration": None, "model": "azureml:tri:1"}, 501, "To serve the model here, give the deployment a"),
     ],
 )
 def test_deployments_that_are_refused_leave_nothing(
