@@ -5,6 +5,9 @@ specs.py, values.py, bindings.py, references.py       what plans are made of
 manager.py                                            submit, wait, cancel, delete
 api.py, documents.py, history_documents.py            jobs and runs as Azure shows them
 engine.py, *_runner.py                                the life of one run, the work of each kind of run
+search_space.py, samplers.py, bayesian_child.py       what a sweep tries next
+early_termination.py                                  which of its trials are given up
+mltables.py                                           which files a table is made of, for parallel steps
 nodes.py, processes.py, waiting.py                    who may run now, what runs, and how it ended
 layout.py, variables.py, data.py, artifacts.py        folders, environment variables, inputs and outputs, logs
 runs.py, states.py                                    records and states
