@@ -25,7 +25,7 @@ def test_a_folder_is_scored_and_its_predictions_are_kept(workspace: LocalWorkspa
     inputs = ["-i", "model=tiny", "-i", "cluster-name=tiny-cluster", "-i", "expect-rows=3"]
     done = workspace.local("run", "deploy-batch", "-C", str(make_copy(tmp_path).root), *inputs, check=False)
     assert done.returncode == 0, done.stdout
-    assert "### ✅ 3 rows scored with tiny:1 after " in done.stdout
+    assert "✅ 3 rows scored with tiny:1 after " in done.stdout
     (folder,) = re.findall(r"the full log: (\S+)", done.stdout)
     (artifact,) = Path(folder).rglob("predictions.csv")
     assert sorted(artifact.read_text().split()) == ["2.0", "4.0", "6.0"]

@@ -45,7 +45,7 @@ def endpoint_name(rest: Rest) -> str:
 def test_a_registered_model_serves(deployed: subprocess.CompletedProcess[str], rest: Rest) -> None:
     assert deployed.returncode == 0, deployed.stdout
     name = endpoint_name(rest)
-    assert f"### ✅ tiny:1 serves 100 % of {name} after " in deployed.stdout
+    assert f"✅ tiny:1 serves 100 % of {name} after " in deployed.stdout
     assert "[2.0, 4.0]" in deployed.stdout
     assert rest.call("GET", f"/onlineEndpoints/{name}").json()["properties"]["traffic"] == {"blue": 100}
 
@@ -83,7 +83,7 @@ def test_a_model_that_crashes_is_red_and_the_old_one_serves_on(
     suite.replace(suite.score, r"    global factor", "    import no_such_module")
     done = deploy(workspace, suite)
     assert done.returncode != 0
-    assert "### ❌ green did not pass after " in done.stdout
+    assert "❌ green did not pass after " in done.stdout
     assert "Rolled back: the traffic is what it was before, blue 100 %; green is deleted." in done.stdout
     assert "ModuleNotFoundError: No module named 'no_such_module'" in done.stdout
     name = endpoint_name(rest)
