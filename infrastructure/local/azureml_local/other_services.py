@@ -8,8 +8,8 @@ _PROVIDER = re.compile(r"/providers/(Microsoft\.[A-Za-z0-9]+)(?:/|$)", re.IGNORE
 _SERVICES = {
     "microsoft.insights": (
         "monitoring and autoscale rules",
-        "Leave the step out here: `az ml online-deployment get-logs` shows what a deployment logs, `az ml online-deployment"
-        " update --set instance_count=N` scales it.",
+        "Leave the step out here: `az ml online-deployment` shows a deployment's logs by `get-logs`, and scales it by "
+        "`update --set instance_count=N`.",
     ),
     "microsoft.storage": (
         "storage accounts and their keys",
