@@ -253,7 +253,7 @@ def test_with_a_registry_the_version_is_shared_once_and_deployed_from_there(
     done = deliver(workspace, suite)
     assert done.returncode == 0, done.stdout
     assert "tiny goes through dev, test, by registry shared-models, to its online endpoint." in done.stdout
-    (version,) = re.findall(rf"Registry shared-models has it now: {NAME}:(\d+)", done.stdout)
+    (version,) = re.findall(rf"│ +Registry shared-models has it now: {NAME}:(\d+)", done.stdout)
     assert version in versions(rest["dev"])
     assert versions(rest["test"]) == before, "nothing is registered where the registry's version is deployed"
     assert live(rest["dev"])["online"] == live(rest["test"])["online"] == [version]
