@@ -141,10 +141,10 @@ def test_a_time_limit_ends_a_sweep_and_keeps_what_is_done(jobs: Jobs) -> None:
         return int(await quick(launch))
 
     jobs.launcher.programs["train"] = program
-    run = asyncio.run(jobs.run(sweep(limits={"maxTotalTrials": 10, "timeout": "PT0.3S"})))
+    run = asyncio.run(jobs.run(sweep(limits={"maxTotalTrials": 10, "timeout": "PT1S"})))
     assert run.status == "Completed", run.error
     assert run.properties["best_child_run_id"] == "job_0"
-    assert run.warnings == ["The sweep reached its time limit of 0.3 s. The trials that had not ended were canceled."]
+    assert run.warnings == ["The sweep reached its time limit of 1 s. The trials that had not ended were canceled."]
     assert jobs.launcher.alive == {}
 
 
