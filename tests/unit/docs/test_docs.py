@@ -261,6 +261,13 @@ def test_what_the_limits_call_refused_is_refused() -> None:
     assert set(named) <= refused, "see infrastructure/local/COVERAGE.md"
 
 
+def test_the_page_of_a_job_summary_has_the_parts_that_summaries_have() -> None:
+    written = (REPOSITORY / "scripts" / "job_report.py").read_text()
+    shown = re.findall(r"^#{4} .*$", PAGES["docs/job-summary.md"].text, re.MULTILINE)
+    assert shown
+    assert set(shown) == set(re.findall(r"#{4} \w+", written)), "run `make pictures`"
+
+
 def test_the_troubleshooting_page_is_what_the_generator_gives() -> None:
     assert troubleshooting.FILE.read_text() == troubleshooting.page(), "run `make docs`"
 
