@@ -33,7 +33,7 @@ environment:
 instance_type: Standard_DS3_v2
 instance_count: 1
 request_settings:
-  max_concurrent_requests_per_instance: 20
+  max_concurrent_requests_per_instance: 100
 """
 CONDA = "dependencies: [python=3.11, pip, {pip: [azureml-inference-server-http]}]\n"
 SCORE = """\
