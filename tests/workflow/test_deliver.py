@@ -220,8 +220,9 @@ def test_where_the_smoke_test_fails_in_test_the_old_version_serves_on_and_prod_i
     assert answer(rest["test"]) == [2.0, 4.0]
     assert live(rest["dev"]) == {"online": ["2"], "batch": ["2"]}
     assert answer(rest["dev"]) == [3.0, 6.0]
-    end = "\n".join(done.stdout.splitlines()[-60:])  # what a screen shows
-    assert "no table of tariffs here" in end
+    end = "\n".join(done.stdout.splitlines()[-40:])  # what a screen shows
+    assert "✗ Deliver to test/stage: " in end
+    assert "no table of tariffs here" in end.partition("✗ Deliver to test/stage: ")[2]
     assert re.search(r"✗ Deliver to test/stage +failure  .* test \(no reviewers\)", end)
 
 

@@ -22,10 +22,10 @@ from azureml_local.paths import REPOSITORY, StatePaths, own_command, shown_path
 from azureml_local.settings import Settings
 
 from . import act, calls, checkouts, id_tokens, job_environments, reviews, workflow_file
-from .records import Event, Reader, RunRecord
+from .records import Event, Reader, RunRecord, keep_jobs
 from .repositories import mapping
 from .summary_text import plain
-from .terminal import Terminal, job_rows, table
+from .terminal import Terminal, job_rows, reasons, table
 from .workflow_file import WorkflowError
 
 # Other repositories name the suite by its GitHub name; the documentation's placeholder works too.
@@ -228,21 +228,6 @@ def keep_summaries(record: RunRecord, folder: Path) -> list[Path]:
     return files
 
 
-def keep_jobs(record: RunRecord, folder: Path) -> None:
-    """`jobs.json` in the run's folder: each job with its result, seconds, GitHub environment and review."""
-    rows = [
-        {
-            "job": job.label,
-            "result": job.result,
-            "seconds": round(job.seconds, 1),
-            "environment": job.environment,
-            "review": job.review,
-        }
-        for job in record.jobs.values()
-    ]
-    (folder / "jobs.json").write_text(json.dumps(rows, indent=1) + "\n")
-
-
 def execute(run: act.ActRun, terminal: Terminal) -> tuple[RunRecord, int]:
     """Run it, showing, recording and answering; the code is 0, 1, 3 or 130, see above."""
 
@@ -277,6 +262,8 @@ def report(record: RunRecord, run: act.ActRun, code: int) -> None:
         print("No job ran: every job's `if:` was false, or act could not read the workflow.")
     for problem in record.problems:
         print(f"✗ {problem}")
+    for reason in reasons(record) if code == 1 else []:
+        print(reason)
     for job in record.held_back:
         print(f"✗ {job.label} did not run: environment {job.environment} was {job.review}")
     outcome = {0: "succeeded", HELD_BACK: "stopped for an approval", CANCELLED: "was cancelled"}.get(code, "failed")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from .environment_step import MARK
@@ -192,3 +193,18 @@ class Reader:
         elif entry.get("level") == "error":
             job.errors.append(message)
             self._tell(Event("error", job, message))
+
+
+def keep_jobs(record: RunRecord, folder: Path) -> None:
+    """`jobs.json` in the run's folder: each job with its result, seconds, GitHub environment and review."""
+    rows = [
+        {
+            "job": job.label,
+            "result": job.result,
+            "seconds": round(job.seconds, 1),
+            "environment": job.environment,
+            "review": job.review,
+        }
+        for job in record.jobs.values()
+    ]
+    (folder / "jobs.json").write_text(json.dumps(rows, indent=1) + "\n")

@@ -6,9 +6,10 @@ import shutil
 import sys
 from typing import TextIO
 
-from .records import Event, RunRecord
+from .records import SUCCESS, Event, RunRecord
 
 _MARKS = {"success": "✓", "failure": "✗", "cancelled": "■", "skipped": "-"}
+_REASON_LINES = 8
 _COLORS = {"✓": "32", "✗": "31", "■": "33", "error": "31", "warning": "33", "bold": "1", "dim": "2"}
 
 
@@ -83,3 +84,15 @@ def job_rows(record: RunRecord) -> list[tuple[str, ...]]:
                 (f"    {step.name}", step.result or "cancelled", duration(step.seconds or 0), "") for step in job.steps
             )
     return rows
+
+
+def reasons(record: RunRecord) -> list[str]:
+    """Why a run failed, for its last screen: the first error of each job that did not succeed, without a log's tail."""
+    told = []
+    for job in record.jobs.values():
+        if job.result in ("", SUCCESS) or job.held_back or not job.errors:
+            continue
+        lines = job.errors[0].replace("%0A", "\n").splitlines()[:_REASON_LINES]
+        lines = lines[:-1] if lines[1:] and lines[-1].endswith(":") else lines  # what announces a log
+        told.append("\n    ".join([f"✗ {job.label}: {lines[0]}", *lines[1:]]) if lines else f"✗ {job.label}")
+    return told

@@ -5,7 +5,7 @@ import json
 from azureml_local.workflow_run.environment_step import MARK
 from azureml_local.workflow_run.job_environments import STEP_ID
 from azureml_local.workflow_run.records import Event, Reader
-from azureml_local.workflow_run.terminal import job_rows
+from azureml_local.workflow_run.terminal import job_rows, reasons
 
 
 def feed(*entries: object) -> tuple[Reader, list[Event]]:
@@ -135,3 +135,14 @@ def test_a_run_was_held_back_only_where_nothing_else_failed() -> None:
     assert [job.label for job in reader.record.held_back] == ["a"]
     reader.feed(json.dumps({**failed, "job": "w/c"}))
     assert reader.record.held_back == []
+
+
+def test_the_last_screen_says_why_without_the_log_that_follows() -> None:
+    text = "Deployment green ended as Failed.%0ACause: init() fails.%0A" + "%0A".join(f"log {n}" for n in range(90))
+    reader, _ = feed(
+        step("e", command="error", arg=text), step("exit status 7", level="error"), {**END, "jobResult": "failure"}
+    )
+    (reason,) = reasons(reader.record)
+    assert reason.startswith("✗ a: Deployment green ended as Failed.\n    Cause: init() fails.\n    log 0\n")
+    assert len(reason.splitlines()) == 8
+    assert reasons(feed(END)[0].record) == []
