@@ -271,8 +271,9 @@ FEATURES: tuple[Feature, ...] = (
     ),
     _works(
         _DATA,
-        "https:// inputs",
+        "https:// inputs: files, and folders of public blob containers",
         _UNIT + "test_web_data.py::test_a_file_is_downloaded_once_under_its_own_name",
+        _UNIT + "test_web_data.py::test_a_folder_of_a_public_container",
         note="downloaded once, through the caller's proxy",
     ),
     _refused(
