@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from azureml_local.paths import REPOSITORY
 from conftest import LocalWorkspace
+from support.run_output import job_summary
 from support.suite_copy import SuiteCopy, make_copy
 
 pytestmark = pytest.mark.workflow
@@ -70,21 +70,14 @@ def pull_request(
     return workspace.local("run", "pull-request", "-C", str(suite.root), "-e", str(event), *options, check=False)
 
 
-def summary(done: subprocess.CompletedProcess[str], job: str) -> str:
-    """A job's summary, from the folder that `azureml-local run` names at its end."""
-    folder = re.search(r"Summaries, artifacts and the full log: (.*)", done.stdout)
-    assert folder, done.stdout
-    return (REPOSITORY / folder[1] / f"summary-{job}.md").read_text()
-
-
 def test_a_change_of_one_model_trains_and_compares_that_one(
     workspace: LocalWorkspace, suite: SuiteCopy, tmp_path: Path
 ) -> None:
     suite.replace(suite.step, r"SCORE = 0\.80", "SCORE = 0.85")
     done = pull_request(workspace, suite, tmp_path)
     assert done.returncode == 0, done.stdout
-    assert "| `tiny` | `data-science/models/tiny/code/step.py` |" in summary(done, "changes")
-    comment = summary(done, "models")
+    assert "| `tiny` | `data-science/models/tiny/code/step.py` |" in job_summary(done, "changes")
+    comment = job_summary(done, "models")
     assert "## ✅ Models: tiny" in comment
     assert "| `tiny` | ✅ passed | `score` 0.85 | 0.8 |" in comment
     assert "| **`score`** | 0.85 | 0.8 | +0.05 🟢 | - | - |" in comment
@@ -103,8 +96,8 @@ def test_broken_yaml_is_told_with_file_line_and_reason_and_nothing_trains(
     where = "mlops/azureml/train/tiny_pipeline.yml, line 22: "
     assert re.search(rf"error: .*{re.escape(where)}.*fist", done.stdout), done.stdout
     assert "job started" not in "\n".join(line for line in done.stdout.splitlines() if line.startswith("train"))
-    assert "**The YAML files are not right; nothing was trained.**" in summary(done, "models")
-    assert "tiny_pipeline.yml:22" in summary(done, "models")
+    assert "**The YAML files are not right; nothing was trained.**" in job_summary(done, "models")
+    assert "tiny_pipeline.yml:22" in job_summary(done, "models")
 
 
 def test_a_shared_change_touches_all_and_a_docs_change_none(
@@ -113,7 +106,7 @@ def test_a_shared_change_touches_all_and_a_docs_change_none(
     (suite.root / "README.md").write_text("changed\n")
     done = pull_request(workspace, suite, tmp_path)
     assert done.returncode == 0, done.stdout
-    assert "No model is touched by this change" in summary(done, "models")
+    assert "No model is touched by this change" in job_summary(done, "models")
     assert not [line for line in done.stdout.splitlines() if line.startswith(("validate", "train"))]
 
     with (suite.root / "scripts/run_pipeline.py").open("a") as file:
@@ -121,4 +114,4 @@ def test_a_shared_change_touches_all_and_a_docs_change_none(
     done = pull_request(workspace, suite, tmp_path, "--job", "changes")
     assert done.returncode == 0, done.stdout
     for model in ("digits", "taxi", "tiny"):
-        assert f"| `{model}` | `scripts/run_pipeline.py` |" in summary(done, "changes")
+        assert f"| `{model}` | `scripts/run_pipeline.py` |" in job_summary(done, "changes")
