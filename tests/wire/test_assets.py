@@ -151,8 +151,8 @@ def test_data(workspace: LocalWorkspace, everything: dict[str, Any]) -> None:
     assert found["listed"] == ["sdk-big", "sdk-file", "sdk-folder"]
 
     def on_disk(uri: str) -> Path:
-        (store,) = (workspace.paths.blobs / workspace.settings.storage_account).glob("azureml-blobstore-*")
-        return Path(store, uri.partition("/paths/")[2])
+        account, guid = workspace.settings.storage_account, workspace.settings.workspace_guid
+        return workspace.paths.blobs / account / f"azureml-blobstore-{guid}" / uri.partition("/paths/")[2]
 
     assert sorted(path.name for path in on_disk(found["folder"]).rglob("*")) == ["a.txt", "b.txt", "sub"]
     big = on_disk(found["big"]).read_bytes()
