@@ -153,6 +153,14 @@ def test_what_another_repository_calls_brings_its_own_actions_and_scripts(file: 
             assert not re.search(r"(?<!\.suite/)\bscripts/", step.get("run", "")), step["name"]
 
 
+def test_every_cluster_that_a_workflow_makes_gets_the_environments_identity() -> None:
+    made = [(name(file), step) for file in WORKFLOWS for step in steps(load(file))
+            if str(step.get("uses", "")).endswith("/actions/create-compute")]  # fmt: skip
+    assert {file for file, _ in made} >= {".github/workflows/train.yml", ".github/workflows/deliver-stage.yml"}
+    for file, step in made:
+        assert step["with"].get("identity") == "${{ vars.CLUSTER_IDENTITY }}", file
+
+
 def test_the_repository_itself_is_no_action_and_names_those_it_has(tmp_path: Path) -> None:
     [step] = load(ROOT / "action.yml")["runs"]["steps"]
     assert step["shell"] == "bash"
