@@ -5,6 +5,8 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 MODEL ?= taxi
+# Tests wait for servers much of the time: three keep two cores busy.
+WORKERS ?= 3
 # What is downloaded stays inside the repository, unless the caller shares a cache.
 export UV_CACHE_DIR ?= $(CURDIR)/.azureml-local/cache/uv
 export UV_SYSTEM_CERTS ?= 1
@@ -31,7 +33,7 @@ new-model: ## a new model that trains at once: make new-model NAME=churn
 
 .PHONY: test
 test: $(READY) ## all tests: unit, wire (real az and SDK), workflow (real act)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 .PHONY: test-unit
 test-unit: $(READY) ## the tests that take milliseconds
