@@ -20,7 +20,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from azureml_local import settings
+from azureml_local import daemon, settings
 from azureml_local.paths import REPOSITORY, StatePaths
 from support.load import Line, Workspace, connect, percentile, post
 
@@ -133,7 +133,11 @@ def main(argv: list[str]) -> int:
     model = argv[0] if argv else "taxi"
     rate = float(argv[1]) if len(argv) > 1 else 50.0
     paths = StatePaths.from_environment()
-    workspace = Workspace(paths, settings.load(paths))
+    config = settings.load(paths)
+    if daemon.find(paths, config) is None:
+        print(f"bench: no local workspace runs in {paths.root}; first: make demo MODEL={model}", file=sys.stderr)
+        return 2
+    workspace = Workspace(paths, config)
     workspace.sign_in()
     name = endpoint_of(workspace, model)
     key = str(workspace.arm("POST", f"/onlineEndpoints/{name}/listKeys")["primaryKey"])
