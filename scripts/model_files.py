@@ -10,6 +10,8 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from itertools import takewhile
 from pathlib import Path
 
 from errors import Problem
@@ -56,12 +58,26 @@ class Files:
 
     def _named(self) -> None:
         """What the manifest names is there: a deployment whose request is misspelt would go untested."""
-        manifest = self.scalars(MANIFEST.as_posix())
+        name = self.model.name
         for key, file in self.model.named:
             if not (self.root / file).exists():
-                place = ("models", self.model.name, *key.split("."))
-                line = next((each.line for each in manifest if each.path == place), 1)
-                self.wrong(MANIFEST.as_posix(), line, f"{key} of {self.model.name} is {file}, which does not exist.")
+                self._wrong_in_manifest(key, f"{key} of {name} is {file}, which does not exist.")
+        for number, pattern in enumerate(self.model.paths):
+            if not self._matched(pattern):
+                self._wrong_in_manifest(f"paths.{number}", f"paths of {name} have {pattern}, which is no file here.")
+
+    def _wrong_in_manifest(self, key: str, message: str) -> None:
+        place = ("models", self.model.name, *key.split("."))
+        line = next((each.line for each in self.scalars(MANIFEST.as_posix()) if each.path == place), 1)
+        self.wrong(MANIFEST.as_posix(), line, message)
+
+    def _matched(self, pattern: str) -> bool:
+        """Whether a file is what `paths` means by this; a `*` goes through folders there."""
+        folder = Path(*takewhile(lambda part: not set("*?[") & set(part), Path(pattern).parts))
+        if (self.root / folder).is_file():
+            return True
+        inside = (self.root / folder).rglob("*")
+        return any(fnmatchcase(path.relative_to(self.root).as_posix(), pattern) for path in inside)
 
     def _references(self, file: str) -> None:
         for problem in missing_references(self.root / file):

@@ -127,3 +127,21 @@ def test_a_file_that_the_manifest_names_must_be_there(copy: Path, lines: str, to
     last = lines.rpartition("\n")[2].strip()
     line = 1 + [each.strip() for each in manifest.read_text().splitlines()].index(last)
     assert problems(copy) == [f"mlops/models.yml, line {line}: {told}, which does not exist."]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "there"),
+    [
+        ("mlops/azureml/train/digits_pipeline.yml", True),
+        ("mlops/azureml/**", True),
+        ("mlops/*_pipeline.yml", True),  # a star goes through folders, as it does for changes
+        ("shared/fares/**", False),
+        ("mlops/azureml/train/digits_pipelin.yml", False),
+    ],
+)
+def test_further_files_of_a_model_must_be_there(copy: Path, pattern: str, there: bool) -> None:
+    manifest = copy / "mlops" / "models.yml"
+    manifest.write_text(manifest.read_text().replace("  digits:\n", f"  digits:\n    paths:\n      - {pattern}\n"))
+    line = 1 + manifest.read_text().splitlines().index(f"      - {pattern}")
+    told = [f"mlops/models.yml, line {line}: paths of digits have {pattern}, which is no file here."]
+    assert problems(copy) == ([] if there else told)
