@@ -546,7 +546,6 @@ FEATURES: tuple[Feature, ...] = (
             ("Hubs, projects and feature stores", "workspaces of the kind '"),
         )
     ),
-    _refused("Workspaces", "Delete", note="405"),
     _refused(
         "Workspaces",
         "Role assignments, networks, key vaults, identities, container registries, storage accounts, monitoring",
