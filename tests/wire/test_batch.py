@@ -153,4 +153,4 @@ def test_refusals_say_what_is_wrong(found: dict[str, Any]) -> None:
     assert "A job with the name 'letters-of-one-file' already exists." in refused["name taken"]
     assert "3 instances are asked for, but compute 'batch-cluster' has at most 2." in refused["too many nodes"]
     assert "The deployment 'tolerant' is the default of endpoint 'letters-batch'." in refused["default deleted"]
-    assert found["left"] == []
+    assert "letters-batch" not in found["left"]  # others may have endpoints in this workspace
