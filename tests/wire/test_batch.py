@@ -108,7 +108,8 @@ def test_all_rows_of_all_files_but_the_corrupt_one(found: dict[str, Any]) -> Non
     assert "Files:        100, 1 failed" in log
     assert "Failed:       broken.txt: ValueError: broken.txt has a line that is no number" in log
     assert "not scored: broken.txt: ValueError" in job["stream"], "the warning of the job names the file"
-    assert job["logs"]["logs/user/stdout/node0/process000.stdout.txt"] == "hello\n"
+    printed = {text for name, text in job["logs"].items() if name.startswith("logs/user/stdout/node0/process00")}
+    assert printed - {""} == {"hello\n"}, "of every worker that was up before the others were through with the files"
 
 
 def test_a_job_that_tolerates_no_failure_fails_and_names_the_file(found: dict[str, Any]) -> None:
